@@ -1,0 +1,423 @@
+"""The vocabulary of the house: every record that crosses from one room to another, in the order in which they flow.
+
+    Clip -> KeypointTrack -> QualityReport, GaitDescriptor -> MotionTarget -> RewardProgram -> TrainingRun -> Critique
+         -> Attempt -> Decision -> RunResult
+
+Records are frozen and validated. Large arrays lie in `.npz` files; the record keeps their path and sha256.
+Limbs are named FL, FR, RL, RR (quadrupeds) and L, R (bipeds, people). Phases are in strides, [0, 1): how long after the
+touchdown of the reference limb (FL, or L) a limb touches down.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Skeleton = Literal["person", "quadruped"]
+RobotName = Literal["go1", "g1"]
+GaitLabel = Literal[
+    "stand", "walk", "amble", "trot", "pace", "canter", "gallop", "bound", "pronk",  # quadrupeds
+    "run", "hop",  # bipeds: walk, run, hop
+    "unknown",
+]  # fmt: skip
+Travel = Literal["forward", "backward", "on_the_spot"]
+
+QUADRUPED_LIMBS = ("FL", "FR", "RL", "RR")
+BIPED_LIMBS = ("L", "R")
+PERSON_KEYPOINTS = ("nose", "neck") + tuple(
+    f"{side}_{part}"
+    for part in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle", "heel", "toe")
+    for side in ("left", "right")
+)
+QUADRUPED_KEYPOINTS = ("nose", "neck", "withers", "tail_base") + tuple(
+    f"{side}_{part}"
+    for part in ("shoulder", "elbow", "wrist", "front_paw", "hip", "knee", "ankle", "hind_paw")
+    for side in ("left", "right")
+)
+
+Unit = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class Record(BaseModel):
+    """A frozen value. Unknown fields are refused, so that a mistyped name is found where it is written."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class StoredRecord(Record):
+    """A record that lies in a file of its own; newer code reads older files by their version."""
+
+    schema_version: int = 1
+
+
+class ArrayFile(Record):
+    """Arrays in an `.npz` file: the path is relative to the folder of the record's own file."""
+
+    path: str
+    sha256: str
+
+
+# --- what the clip shows ---------------------------------------------------------------------------------------------
+
+
+class Clip(StoredRecord):
+    """A clip as decoded: sizes after the rotation tag was applied, times from the frames' own time stamps."""
+
+    path: Path
+    sha256: str
+    fps: float = Field(gt=0, description="frames per second of the uniform grid")
+    duration_s: float
+    width_px: int
+    height_px: int
+    num_frames: int
+    rotation_deg: int = 0
+    slow_motion_factor: float = Field(1.0, gt=0, description="clip seconds per real second")
+    notes: tuple[str, ...] = ()
+
+
+class KeypointTrack(StoredRecord):
+    """Named points on a uniform time grid.
+
+    The arrays file holds `x_px`, `y_px`, `confidence` (T, K) with y down and NaN where nothing was seen; `box_px`
+    (T, 4) as x, y, width, height; `camera_x_px`, `camera_y_px` (T,): how far the camera has moved, so that
+    `x_px + camera_x_px` lies in the frame of the still background; `frame_ok` (T,).
+    """
+
+    clip: Clip
+    skeleton: Skeleton
+    names: tuple[str, ...]
+    fps: float
+    arrays: ArrayFile
+    source: str = Field(description="pose backend or keypoint file, by name")
+    name_by_source_name: dict[str, str] = Field(default_factory=dict, description="how foreign names were mapped")
+    camera: Literal["still", "moving", "unknown"] = "unknown"
+    camera_inlier_ratio: Unit = 1.0
+    notes: tuple[str, ...] = ()
+
+
+class QualityReport(StoredRecord):
+    """What could be trusted in the clip and what not, before any compute is spent."""
+
+    verdict: Literal["ok", "warn", "refuse"]
+    reasons: tuple[str, ...] = ()
+    advice: tuple[str, ...] = ()
+    view: Literal["side", "oblique", "front_or_back", "unknown"] = "unknown"
+    periodicity: Unit = 0.0
+    mean_confidence: Unit = 0.0
+    missing_share: Unit = Field(0.0, description="share of paw samples that had to be filled in")
+    num_strides: float = 0.0
+
+
+class GaitDescriptor(StoredRecord):
+    """How the subject moves, in numbers that carry over to a body of another size."""
+
+    subject: Skeleton
+    gait: GaitLabel
+    stride_frequency_hz: float
+    duty_factor: dict[str, float]
+    phase_offsets: dict[str, float]
+    speed_leg_lengths_s: float = Field(description="forward speed; 0 on the spot, negative backwards")
+    froude: float = Field(description="v²/(g L), Alexander & Jayes 1983")
+    leg_length_m_assumed: float
+    leg_length_px: float
+    stride_frequency_dimensionless: float = Field(description="f sqrt(L/g)")
+    travel: Travel = "forward"
+    facing: Literal["left", "right", "unknown"] = "unknown"
+    trunk_pitch_rad: float = 0.0
+    trunk_bob_leg_lengths: float = 0.0
+    limb_cycle: dict[str, tuple[tuple[float, float], ...]] = Field(
+        default_factory=dict,
+        description="'FL_foot', 'FL_mid', …: (forward, up) from the limb's root in leg lengths, over equal phase bins",
+    )
+    window_s: tuple[float, float] = (0.0, 0.0)
+    num_strides: float = 0.0
+    confidence: dict[str, Unit] = Field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+class ClipDescription(StoredRecord):
+    """What `describe` prints: the track's story, the gait and how far to trust both."""
+
+    clip: Clip
+    subject: Skeleton
+    pose_backend: str
+    frames_used: int
+    quality: QualityReport
+    gait: GaitDescriptor | None = None
+
+
+# --- what the robot shall do -----------------------------------------------------------------------------------------
+
+
+class MotionTarget(StoredRecord):
+    """The gait carried over to one robot. Tuples follow the robot's own order of feet."""
+
+    robot: str
+    feet: tuple[str, ...]
+    gait: GaitLabel
+    speed_m_s: float
+    stride_frequency_hz: float = Field(gt=0)
+    duty_factor: tuple[float, ...]
+    phase_offsets: tuple[float, ...]
+    leg_length_m: float
+    froude: float
+    travel: Travel = "forward"
+    trunk_pitch_rad: float = 0.0
+    limb_cycle: dict[str, tuple[tuple[float, float], ...]] = Field(default_factory=dict)
+    feasibility: Literal["ok", "adjusted", "infeasible"] = "ok"
+    notes: tuple[str, ...] = Field((), description="what was changed on the way from the subject to the robot, and why")
+
+
+# --- the reward ------------------------------------------------------------------------------------------------------
+
+
+class RewardTerm(Record):
+    """One term as an author proposes it: the body is Python of the reward contract."""
+
+    name: str
+    weight: float
+    serves: str = Field(description="the clip feature or the need this term serves")
+    doc: str
+    body: str = Field(description="the function's statements, ending in `return <tensor of shape (num_envs,)>`")
+
+
+class RewardDraft(Record):
+    """What an author hands over; `write_reward` turns it into a file and guards it."""
+
+    terms: tuple[RewardTerm, ...] = Field(min_length=1)
+    rationale: str
+    author: str
+    parent: str | None = None
+    edits: tuple[str, ...] = Field((), description="what was changed against the parent, one sentence each")
+    max_env_steps: int | None = Field(None, description="what the author would spend on it")
+    warm_start: str | None = Field(None, description="attempt whose policy to start from")
+
+
+class RewardProgram(StoredRecord):
+    """A reward as a file a person can read, edit and train with."""
+
+    id: str
+    path: str
+    sha256: str
+    terms: dict[str, float] = Field(description="weight by term")
+    serves: dict[str, str]
+    author: str
+    rationale: str
+    parent: str | None = None
+    edits: tuple[str, ...] = ()
+    status: Literal["ok", "rejected"] = "ok"
+    reason: str = ""
+
+
+# --- training --------------------------------------------------------------------------------------------------------
+
+
+class TrainingSpec(StoredRecord):
+    """Everything a worker needs; `python -m video2reward.sim.train spec.json` fills the folder the spec lies in."""
+
+    attempt: str
+    reward: str = Field(description="path of the reward file, relative to the spec")
+    target: MotionTarget
+    backend: Literal["mujoco"] = "mujoco"
+    seed: int = 0
+    num_envs: int = 256
+    num_threads: int = 1
+    max_env_steps: int = 600_000
+    max_wall_s: float = 600.0
+    checkpoint_every_s: float = 10.0
+    warm_start: str | None = None
+    weights: dict[str, float] = Field(default_factory=dict, description="weights that override the file's")
+
+
+class TrainingRun(StoredRecord):
+    """What came of a training. A reward that fails is a status with a reason, never an exception."""
+
+    attempt: str
+    status: Literal["ok", "rejected", "diverged", "timeout", "killed"]
+    reason: str = ""
+    env_steps: int = 0
+    wall_s: float = 0.0
+    env_steps_per_s: float = 0.0
+    checkpoint: str | None = None
+    progress: str = "progress.jsonl"
+    metrics: dict[str, float] = Field(default_factory=dict)
+    term_means: dict[str, float] = Field(default_factory=dict)
+
+
+# --- judgement -------------------------------------------------------------------------------------------------------
+
+
+class Gate(Record):
+    """One thing that must hold before similarity counts."""
+
+    name: Literal["survives", "strict_steps", "speed", "posture"]
+    passed: bool
+    value: float
+    needed: str
+    sentence: str
+
+
+class RobotGait(Record):
+    """How the robot moves, from true simulator state; tuples follow the robot's order of feet."""
+
+    gait: GaitLabel
+    speed_m_s: float
+    stride_frequency_hz: float
+    duty_factor: tuple[float, ...]
+    phase_offsets: tuple[float, ...]
+    froude: float
+    survival: Unit
+    lifted_steps_hz: tuple[float, ...]
+    raw_touchdowns_hz: tuple[float, ...]
+    chatter: tuple[float, ...]
+    limb_cycle: dict[str, tuple[tuple[float, float], ...]] = Field(default_factory=dict)
+
+
+class Similarity(Record):
+    """The errors of evaluation, and GSI = gate · exp(-(E_f/0.1 + E_beta/0.1 + E_phi/0.1 + E_Fr/0.25)/4)."""
+
+    gsi: float
+    gsi_ungated: float
+    E_f: float
+    E_beta: float
+    E_phi: float
+    E_Fr: float
+    dtw: float | None = Field(None, description="mean path-normalised DTW over joints, leg lengths")
+    fastdtw: float | None = Field(None, description="un-normalised, as Video2Reward reports it")
+
+
+class Finding(Record):
+    """One thing the critic saw, tied to a moment and a number."""
+
+    time_s: float | None
+    quantity: str
+    value: float
+    wanted: float | None = None
+    sentence: str
+
+
+class Critique(StoredRecord):
+    """The verdict on a frozen policy. The gates rule: no judge can pass what they fail."""
+
+    attempt: str
+    passed: bool
+    gates: tuple[Gate, ...]
+    similarity: Similarity
+    robot: RobotGait
+    findings: tuple[Finding, ...] = ()
+    advice: tuple[str, ...] = ()
+    verdict: str
+    num_envs: int
+    seconds: float
+    seed: int
+    artifacts: dict[str, str] = Field(default_factory=dict, description="rollout, video, footfalls: paths by name")
+
+
+# --- the loop --------------------------------------------------------------------------------------------------------
+
+
+class Attempt(StoredRecord):
+    """One candidate of one lap, from the reward to the verdict: the unit of memory."""
+
+    id: str
+    lap: int
+    candidate: int
+    target: MotionTarget
+    program: RewardProgram
+    training: TrainingRun | None = None
+    critique: Critique | None = None
+    recalled_from: str | None = Field(None, description="the remembered attempt this one started from")
+
+    @property
+    def gsi(self) -> float:
+        """Return the gated similarity; 0 for what was not judged or did not pass."""
+        return self.critique.similarity.gsi if self.critique else 0.0
+
+    @property
+    def passed(self) -> bool:
+        return bool(self.critique and self.critique.passed)
+
+    @property
+    def rank(self) -> tuple[bool, float, float]:
+        """Order attempts: passed first, then similarity, then how close the gated-out ones came."""
+        if not self.critique:
+            return (False, 0.0, -1.0)
+        share = sum(gate.passed for gate in self.critique.gates) / max(len(self.critique.gates), 1)
+        return (self.passed, self.gsi, share + self.critique.similarity.gsi_ungated)
+
+
+class Decision(Record):
+    """What the agent does next, why, and the numbers it stands on."""
+
+    lap: int
+    action: Literal["refine", "explore", "train_longer", "warm_start", "stop"]
+    reason: str
+    numbers: dict[str, float] = Field(default_factory=dict)
+    parent: str | None = Field(None, description="the attempt the next lap starts from")
+    ending: Literal["passed", "budget", "stopped", "failed"] | None = Field(
+        None, description="set when the action is stop"
+    )
+
+
+class RunRequest(StoredRecord):
+    """What was asked, resolved: written into the run folder before anything else happens."""
+
+    clip: Path
+    keypoints: Path | None = None
+    robot: str = "go1"
+    author: str = "offline"
+    minutes: float = 10.0
+    laps: int = 3
+    candidates: int = 2
+    seed: int = 0
+    out: Path
+    memory: Path | None = None
+    slow_motion_factor: float = 1.0
+
+
+class Best(Record):
+    """The best attempt of a run, as the verdict on fresh seeds found it."""
+
+    attempt: str
+    gates: dict[str, bool]
+    gsi: float
+    E_f: float
+    E_beta: float
+    E_phi: float
+    E_Fr: float
+    dtw: float | None
+    gait: GaitLabel
+    speed_m_s: float
+    stride_frequency_hz: float
+
+
+class Artifacts(Record):
+    """Paths within the run folder; None for what does not exist."""
+
+    reward: str | None = None
+    policy: str | None = None
+    video: str | None = None
+    report: str | None = None
+
+
+class RunResult(BaseModel):
+    """The run folder's `result.json`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, populate_by_name=True)
+
+    schema_: Literal["video2reward.result/1"] = Field("video2reward.result/1", alias="schema")
+    status: Literal["passed", "budget", "stopped", "failed"]
+    robot: str
+    clip: str
+    author: str
+    laps: int
+    candidates: int
+    env_steps: int
+    wall_s: float
+    first_pass_s: float | None = Field(None, description="seconds from the command to the first verdict that passed")
+    stop_reason: str
+    best: Best | None = None
+    artifacts: Artifacts = Artifacts()
+    notes: tuple[str, ...] = ()
