@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
-
 from video2reward.memory.errors import BadInput, RunExists
 from video2reward.memory.records import Attempt, RunResult
 
