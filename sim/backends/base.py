@@ -1,0 +1,42 @@
+"""The seam between physics and everything else: a batch of simulations, seen as float32 tensors."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class PhysicsState:
+    """The raw state of all simulations, in MuJoCo's layout. The tensors are rewritten by the next step.
+
+    qpos (num_envs, 7 + num_joints): world position, quaternion wxyz, joint angles; qvel (num_envs, 6 + num_joints):
+    world linear velocity, body angular velocity, joint velocities; sensordata (num_envs, num_sensor_values), one
+    substep old after a step; actuator_force (num_envs, num_joints), N m.
+    """
+
+    qpos: Tensor
+    qvel: Tensor
+    sensordata: Tensor
+    actuator_force: Tensor
+
+
+class Backend(Protocol):
+    """What every physics backend offers; `tests/sim/test_backends.py` holds each of them to it."""
+
+    num_envs: int
+    device: str
+
+    def step(self, ctrl: Tensor, num_substeps: int) -> None:
+        """Advance every simulation with the joint targets `ctrl` (num_envs, num_joints), rad."""
+        ...
+
+    def reset(self, env_ids: Tensor, qpos: Tensor, qvel: Tensor) -> None:
+        """Set the simulations `env_ids` to new states, forgetting the solver's warm start."""
+        ...
+
+    def state(self) -> PhysicsState:
+        """Return the present state; a simulation that failed shows non-finite values, never a silent reset."""
+        ...

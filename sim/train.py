@@ -1,0 +1,215 @@
+"""The worker: `python -m video2reward.sim.train spec.json` trains one policy and fills the folder the spec lies in.
+
+It writes `progress.jsonl`, TensorBoard files and `policy.pt` on the way, and `result.json` (a TrainingRun), whole and
+last. It holds a lock on the file `lock` while it lives. A worker that was killed and is started again goes on from
+its checkpoint. What a reward does wrong is a status in the result; what we do wrong is an exception.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import fcntl
+import json
+import math
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from video2reward.memory import runs
+from video2reward.memory.errors import BadInput, BadReward
+from video2reward.memory.records import TrainingRun, TrainingSpec
+from video2reward.sim.config import robot_config
+from video2reward.sim.contract import Term, load_reward
+from video2reward.sim.env import LocomotionEnv
+from video2reward.sim.guard import refuse_unsafe
+from video2reward.sim.learner import PpoConfig, load_checkpoint, make_ppo, save_checkpoint
+
+CHECKPOINT = "policy.pt"
+
+
+def train(spec: TrainingSpec, folder: Path, on_progress: Callable[[dict], None] | None = None) -> TrainingRun:
+    """Train to the budget of the spec; return what came of it. Same spec, same machine, same bits."""
+    torch.set_num_threads(1)
+    torch.manual_seed(spec.seed)
+    robot = robot_config(spec.target.robot)
+    try:
+        terms = _reweighted(load_guarded(folder / spec.reward), spec.weights)
+        env = LocomotionEnv(
+            robot, spec.target, num_envs=spec.num_envs, num_threads=spec.num_threads, seed=spec.seed, terms=terms
+        )
+        ppo = make_ppo(env.get_observations(), env.num_actions, PpoConfig())
+        done_steps = _restore(ppo, spec, folder, robot.name)
+        # Environments that all start together would all time out together.
+        env.episode_length_buf = torch.randint(0, env.max_episode_length, (env.num_envs,), generator=env.generator)
+        return _Loop(spec, folder, env, ppo, done_steps, on_progress).run()
+    except BadReward as error:
+        return TrainingRun(attempt=spec.attempt, status="rejected", reason=str(error))
+
+
+def load_guarded(path: Path) -> tuple[Term, ...]:
+    """Refuse what the guard refuses, then load the reward."""
+    refuse_unsafe(path)
+    return load_reward(path)
+
+
+class _Loop:
+    """Collect, learn, write down; until a budget ends."""
+
+    def __init__(self, spec, folder, env, ppo, done_steps, on_progress) -> None:
+        self.spec, self.folder, self.env, self.ppo = spec, folder, env, ppo
+        self.env_steps, self.first_steps, self.iteration = done_steps, done_steps, 0
+        self.on_progress, self.started, self.saved_at = on_progress, time.perf_counter(), time.perf_counter()
+        self.cfg = PpoConfig()
+        self.rows: list[dict] = []
+
+    def run(self) -> TrainingRun:
+        from torch.utils.tensorboard import SummaryWriter
+
+        writer = SummaryWriter(str(self.folder / "tensorboard"))
+        self.ppo.train_mode()
+        with writer, (self.folder / "progress.jsonl").open("a", encoding="utf-8") as progress:
+            status, reason = "ok", ""
+            while self.env_steps < self.spec.max_env_steps:
+                row = self._iterate()
+                if bad := [name for name, value in row["terms"].items() if not math.isfinite(value)]:
+                    status, reason = "diverged", f"the terms {', '.join(bad)} became infinite or undefined"
+                    break
+                if not math.isfinite(row["mean_reward"]) or not self._finite_policy():
+                    status, reason = "diverged", "the policy became infinite or undefined"
+                    break
+                self._write(row, progress, writer)
+                if self.wall_s > self.spec.max_wall_s:
+                    status, reason = "timeout", f"{self.spec.max_wall_s:.0f} s of training were allowed"
+                    break
+        if status != "diverged" and self.env_steps > self.first_steps:
+            self._save()
+        return self._result(status, reason)
+
+    @property
+    def wall_s(self) -> float:
+        return time.perf_counter() - self.started
+
+    def _iterate(self) -> dict:
+        """Collect one batch and learn from it; return the row of the curve."""
+        env, ppo, begun = self.env, self.ppo, time.perf_counter()
+        env.term_sums.zero_()
+        observations = env.get_observations()
+        reward = speed = lengths = 0.0
+        falls = ended = 0
+        with torch.inference_mode():
+            for _ in range(self.cfg.num_steps):
+                observations, rewards, dones, extras = env.step(ppo.act(observations))
+                ppo.process_env_step(observations, rewards, dones, extras)
+                reward += rewards.mean().item()
+                speed += env.state.base_lin_vel_b[:, 0].nan_to_num().mean().item()
+                if dones.any():
+                    falls += int(extras["fell"].sum())
+                    ended += int(dones.sum())
+                    lengths += float(env.ended_age[dones].sum()) * env.step_s
+            ppo.compute_returns(observations)
+        ppo.update()
+        steps = self.cfg.num_steps * env.num_envs
+        self.env_steps += steps
+        self.iteration += 1
+        return {
+            "iteration": self.iteration,
+            "env_steps": self.env_steps,
+            "wall_s": round(self.wall_s, 3),
+            "mean_reward": reward / self.cfg.num_steps,
+            "episode_length_s": lengths / ended if ended else env.config.episode_length_s,
+            "fall_rate_per_min": falls / (steps * env.step_s / 60.0),
+            "speed_m_s": speed / self.cfg.num_steps,
+            "learning_rate": ppo.learning_rate,
+            "action_std": float(ppo.actor.output_std.mean()),
+            "terms": {t.name: float(v) / self.cfg.num_steps for t, v in zip(env.terms, env.term_sums, strict=True)},
+            "env_steps_per_s": steps / (time.perf_counter() - begun),
+        }
+
+    def _finite_policy(self) -> bool:
+        return all(bool(torch.isfinite(value).all()) for value in self.ppo.actor.parameters())
+
+    def _write(self, row: dict, progress, writer) -> None:
+        self.rows.append(row)
+        progress.write(json.dumps({k: round(v, 6) if isinstance(v, float) else v for k, v in row.items()}) + "\n")
+        progress.flush()
+        for name, value in row.items():
+            if isinstance(value, int | float) and name not in ("iteration", "env_steps"):
+                writer.add_scalar(f"train/{name}", value, row["env_steps"])
+        for name, value in row["terms"].items():
+            writer.add_scalar(f"terms/{name}", value, row["env_steps"])
+        if self.on_progress:
+            self.on_progress(row)
+        if time.perf_counter() - self.saved_at > self.spec.checkpoint_every_s:
+            self._save()
+
+    def _save(self) -> None:
+        save_checkpoint(
+            self.folder / CHECKPOINT, self.ppo, robot=self.spec.target.robot, env_steps=self.env_steps
+        )
+        self.saved_at = time.perf_counter()
+
+    def _result(self, status: str, reason: str) -> TrainingRun:
+        last = self.rows[-1] if self.rows else {}
+        numbers = ("mean_reward", "episode_length_s", "fall_rate_per_min", "speed_m_s", "learning_rate", "action_std")
+        return TrainingRun(
+            attempt=self.spec.attempt,
+            status=status,
+            reason=reason,
+            env_steps=self.env_steps,
+            wall_s=round(self.wall_s, 2),
+            env_steps_per_s=round((self.env_steps - self.first_steps) / max(self.wall_s, 1e-9), 1),
+            checkpoint=CHECKPOINT if (self.folder / CHECKPOINT).exists() else None,
+            metrics={name: last[name] for name in numbers if name in last},
+            term_means=last.get("terms", {}),
+        )
+
+
+def _reweighted(terms: tuple[Term, ...], weights: dict[str, float]) -> tuple[Term, ...]:
+    names = {item.name for item in terms}
+    if unknown := sorted(set(weights) - names):
+        raise BadReward(f"weights name terms that the reward does not have: {', '.join(unknown)}.")
+    return tuple(Term(t.name, weights.get(t.name, t.weight), t.serves, t.function) for t in terms)
+
+
+def _restore(ppo, spec: TrainingSpec, folder: Path, robot: str) -> int:
+    """Go on from this folder's own checkpoint, else start from the warm start's networks; return the steps done."""
+    own = folder / CHECKPOINT
+    if own.exists():
+        loaded = load_checkpoint(own, robot)
+        ppo.load(loaded, None, True)
+        return int(loaded["env_steps"])
+    if spec.warm_start:
+        loaded = load_checkpoint(folder / spec.warm_start, robot)
+        ppo.load(loaded, {"actor": True, "critic": True}, True)
+    return 0
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the worker on a spec; exit 0 when a result was written, whatever its status."""
+    arguments = sys.argv[1:] if argv is None else argv
+    if len(arguments) != 1:
+        raise BadInput("the worker takes one argument, the spec file.")
+    path = Path(arguments[0]).resolve()
+    folder = path.parent
+    lock = (folder / "lock").open("a")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        # The spawner may hold the lock for us through an inherited descriptor; then nobody else can.
+        if not os.environ.get("V2R_LOCK_FD"):
+            raise BadInput(f"another worker is training in {folder}.") from None
+    # MuJoCo writes its log into the working directory.
+    os.chdir(folder)
+    result = train(runs.load(TrainingSpec, path), folder)
+    runs.save(result, folder / "result.json")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
