@@ -1,0 +1,207 @@
+"""Builds a robot's MuJoCo model: its MJCF, plus the floor, the sensors, the solver and the home pose.
+
+The same file serves three models: training (only the feet meet the floor; nothing that is only seen), the judge's
+(`full_collision`: every limb meets the floor and says so) and the picture's (`visual`: colours, light, camera).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from video2reward.memory.errors import MissingPart
+from video2reward.sim.config import RobotConfig
+
+if TYPE_CHECKING:
+    import mujoco
+
+FLOOR_FRICTION = (0.8, 0.005, 0.0001)
+"""Sliding, torsional, rolling: the floor's own hold for every contact, so that one number randomises them all."""
+
+BODY_TOUCH_PREFIX = "body_touch_"
+"""Sensors of `full_collision`: one per body that is not a foot (for a foot's own link, its shank)."""
+
+LIMB_RGB = {
+    "FL": (0.00, 0.45, 0.70),
+    "FR": (0.90, 0.62, 0.00),
+    "RL": (0.00, 0.62, 0.45),
+    "RR": (0.84, 0.37, 0.00),
+    "L": (0.00, 0.45, 0.70),
+    "R": (0.90, 0.62, 0.00),
+}
+"""One colour per limb, told apart by colour-blind eyes (Okabe & Ito 2008), for feet, skeletons and footfall strips."""
+
+
+def load_model(
+    config: RobotConfig, *, timestep_s: float = 0.005, visual: bool = False, full_collision: bool = False
+) -> mujoco.MjModel:
+    """Compile the robot on a flat floor.
+
+    Sensors per foot: `<foot>_pos` (3, world, m) and `<foot>_vel` (3, world, m/s) of the sole, `<foot>_touch` (1, N); for
+    bipeds `<foot>_up` (3, the sole's z axis in the world). With `full_collision` also `<foot>_root` and `<foot>_mid` (3,
+    world, m: hip pitch axis and knee) and one `body_touch_<body>` (1, > 0 while it touches the floor) per body.
+    The key `home` stands on the floor in the default pose, its controls set to hold it.
+    """
+    import mujoco
+
+    if not config.mjcf_path.exists():
+        raise MissingPart(f"the robot model {config.mjcf_path.name} is missing.", "Reinstall video2reward.")
+    spec = mujoco.MjSpec.from_file(str(config.mjcf_path))
+    _choose_geoms(spec, visual=visual, full_collision=full_collision)
+    _add_floor(spec)
+    if visual:
+        _add_scene(spec, config)
+    _add_foot_sensors(spec, config, limb_points=full_collision)
+    if full_collision:
+        _add_body_touch_sensors(spec)
+    _set_solver(spec, timestep_s)
+    pose = list(config.default_joint_pos)
+    spec.add_key(name="home", qpos=[0, 0, config.standing_height_m, 1, 0, 0, 0, *pose], ctrl=pose)
+    model = spec.compile()
+    _put_home_on_the_floor(model, config)
+    return model
+
+
+def _choose_geoms(spec: mujoco.MjSpec, *, visual: bool, full_collision: bool) -> None:
+    """Keep what this model needs: unused shapes cost time in every step."""
+    for geom in list(spec.geoms):
+        kind = geom.classname.name
+        if kind == "limb" and full_collision:
+            # The floor meets the robot, the robot does not meet itself: floor contype 1, robot conaffinity 1.
+            geom.conaffinity = 1
+        elif not (kind == "foot" or visual):
+            spec.delete(geom)
+
+
+def _add_floor(spec: mujoco.MjSpec) -> None:
+    import mujoco
+
+    spec.worldbody.add_geom(
+        name="floor",
+        type=mujoco.mjtGeom.mjGEOM_PLANE,
+        size=[0, 0, 0.05],
+        contype=1,
+        conaffinity=0,
+        priority=1,
+        condim=3,
+        friction=list(FLOOR_FRICTION),
+    )
+
+
+def _add_foot_sensors(spec: mujoco.MjSpec, config: RobotConfig, *, limb_points: bool) -> None:
+    import mujoco
+
+    kinds = {
+        "pos": (mujoco.mjtSensor.mjSENS_FRAMEPOS, "sole"),
+        "vel": (mujoco.mjtSensor.mjSENS_FRAMELINVEL, "sole"),
+        "touch": (mujoco.mjtSensor.mjSENS_TOUCH, "sole"),
+    }
+    if config.kind == "biped":
+        kinds["up"] = (mujoco.mjtSensor.mjSENS_FRAMEZAXIS, "sole")
+    if limb_points:
+        kinds["root"] = (mujoco.mjtSensor.mjSENS_FRAMEPOS, "root")
+        kinds["mid"] = (mujoco.mjtSensor.mjSENS_FRAMEPOS, "mid")
+    for quantity, (kind, site) in kinds.items():
+        for foot in config.feet:
+            spec.add_sensor(
+                name=f"{foot}_{quantity}", type=kind, objtype=mujoco.mjtObj.mjOBJ_SITE, objname=f"{foot}_{site}"
+            )
+
+
+def _add_body_touch_sensors(spec: mujoco.MjSpec) -> None:
+    """Watch whole bodies, but single shapes on a link that carries a foot: its shank may not touch, its foot may."""
+    import mujoco
+
+    found, reduce_none, one_slot = 1 << int(mujoco.mjtConDataField.mjCONDATA_FOUND), 0, 1
+    for body in spec.bodies:
+        limbs = [geom for geom in body.geoms if geom.classname.name == "limb"]
+        if not limbs:
+            continue
+        carries_foot = any(geom.classname.name == "foot" for geom in body.geoms)
+        watched = (
+            [(mujoco.mjtObj.mjOBJ_GEOM, geom.name) for geom in limbs]
+            if carries_foot
+            else [(mujoco.mjtObj.mjOBJ_BODY, body.name)]
+        )
+        for kind, name in watched:
+            spec.add_sensor(
+                name=f"{BODY_TOUCH_PREFIX}{name}",
+                type=mujoco.mjtSensor.mjSENS_CONTACT,
+                objtype=kind,
+                objname=name,
+                reftype=mujoco.mjtObj.mjOBJ_GEOM,
+                refname="floor",
+                intprm=[found, reduce_none, one_slot],
+            )
+
+
+def _set_solver(spec: mujoco.MjSpec, timestep_s: float) -> None:
+    """Ten iterations are plenty here, and fewer do not run faster; implicitfast holds stiff gains at large steps."""
+    import mujoco
+
+    option = spec.option
+    option.timestep = timestep_s
+    option.integrator = mujoco.mjtIntegrator.mjINT_IMPLICITFAST
+    option.cone = mujoco.mjtCone.mjCONE_PYRAMIDAL
+    option.iterations = 10
+    option.ls_iterations = 20
+
+
+def _add_scene(spec: mujoco.MjSpec, config: RobotConfig) -> None:
+    """Dress the floor, light the robot, colour its feet and let a camera at its side follow it."""
+    import mujoco
+
+    spec.add_texture(
+        name="floor",
+        type=mujoco.mjtTexture.mjTEXTURE_2D,
+        builtin=mujoco.mjtBuiltin.mjBUILTIN_CHECKER,
+        mark=mujoco.mjtMark.mjMARK_EDGE,
+        rgb1=[0.86, 0.88, 0.90],
+        rgb2=[0.80, 0.82, 0.85],
+        markrgb=[0.70, 0.73, 0.77],
+        width=256,
+        height=256,
+    )
+    material = spec.add_material(name="floor", texrepeat=[2, 2], texuniform=True, specular=0.1, shininess=0.1)
+    material.textures[mujoco.mjtTextureRole.mjTEXROLE_RGB] = "floor"
+    spec.geom("floor").material = "floor"
+    spec.add_texture(
+        name="sky",
+        type=mujoco.mjtTexture.mjTEXTURE_SKYBOX,
+        builtin=mujoco.mjtBuiltin.mjBUILTIN_GRADIENT,
+        rgb1=[0.62, 0.74, 0.88],
+        rgb2=[0.95, 0.97, 1.00],
+        width=64,
+        height=384,
+    )
+    spec.worldbody.add_light(
+        pos=[0, 0, 3],
+        dir=[0.2, 0.4, -1],
+        type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL,
+        diffuse=[0.6, 0.6, 0.6],
+        castshadow=False,
+    )
+    headlight = spec.visual.headlight
+    headlight.ambient, headlight.diffuse, headlight.specular = [0.35] * 3, [0.35] * 3, [0.1] * 3
+    for foot in config.feet:
+        for geom in spec.site(f"{foot}_sole").parent.geoms:
+            if geom.name.endswith("_foot") or geom.name.endswith("_shoe"):
+                geom.rgba = [*LIMB_RGB[foot], 1]
+    distance = 4.2 * config.standing_height_m
+    spec.worldbody.first_body().add_camera(
+        name="side",
+        mode=mujoco.mjtCamLight.mjCAMLIGHT_TRACK,
+        pos=[0, -distance, 0.15 * distance],
+        xyaxes=[1, 0, 0, 0, 0.15, 1],
+        fovy=35,
+    )
+
+
+def _put_home_on_the_floor(model: mujoco.MjModel, config: RobotConfig) -> None:
+    """Set the height of `home` from the pose, so that the lowest foot just touches."""
+    import mujoco
+
+    data = mujoco.MjData(model)
+    mujoco.mj_resetDataKeyframe(model, data, model.key("home").id)
+    mujoco.mj_kinematics(model, data)
+    lowest = min(data.site(f"{foot}_sole").xpos[2] for foot in config.feet) - config.foot_radius_m
+    model.key("home").qpos[2] -= lowest
