@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Annotated, get_args, get_type_hints
 
 from torch import Tensor
-
 from video2reward.memory.errors import BadReward
 from video2reward.memory.records import MotionTarget
 from video2reward.sim.config import RobotConfig
@@ -35,7 +34,9 @@ class RewardState:
     """What a reward sees in one control step of all environments. Tensors are float32; SI units; never change them."""
 
     base_lin_vel_b: Annotated[Tensor, "(num_envs, 3) trunk velocity in the trunk's frame (forward, left, up), m/s"]
-    base_ang_vel_b: Annotated[Tensor, "(num_envs, 3) trunk angular velocity in the trunk's frame (roll, pitch, yaw), rad/s"]
+    base_ang_vel_b: Annotated[
+        Tensor, "(num_envs, 3) trunk angular velocity in the trunk's frame (roll, pitch, yaw), rad/s"
+    ]
     projected_gravity_b: Annotated[Tensor, "(num_envs, 3) unit gravity in the trunk's frame; (0, 0, -1) when upright"]
     base_height_m: Annotated[Tensor, "(num_envs,) height of the trunk's origin over the ground, m"]
     joint_pos: Annotated[Tensor, "(num_envs, num_joints) joint angles, rad"]
@@ -52,7 +53,9 @@ class RewardState:
     feet_vel_w: Annotated[Tensor, "(num_envs, num_feet, 3) velocity of the feet in the world's frame, m/s"]
     feet_tilt: Annotated[Tensor, "(num_envs, num_feet) 1 - cosine between the sole's normal and up; 0 for point feet"]
     gait_phase: Annotated[Tensor, "(num_envs,) the gait clock in strides, [0, 1); the reference foot lands at 0"]
-    command_speed_m_s: Annotated[Tensor, "(num_envs,) forward speed asked for in this episode (0.9 to 1.1 x the target), m/s"]
+    command_speed_m_s: Annotated[
+        Tensor, "(num_envs,) forward speed asked for in this episode (0.9 to 1.1 x the target), m/s"
+    ]
     leg_length_m: Annotated[float, "standing height of the hip's pitch axis, m"]
     standing_height_m: Annotated[float, "height of the trunk's origin in the default stance, m"]
     step_s: Annotated[float, "duration of a control step, s"]
@@ -122,7 +125,9 @@ def motion_literal(target: MotionTarget) -> str:
         "phase_offsets": tuple(round(value, 4) for value in target.phase_offsets),
         "duty_factor": tuple(round(value, 4) for value in target.duty_factor),
     }
-    return "MOTION = {\n" + "".join(f"    {key!r}: {value!r},\n" for key, value in items.items()).replace("'", '"') + "}\n"
+    return (
+        "MOTION = {\n" + "".join(f"    {key!r}: {value!r},\n" for key, value in items.items()).replace("'", '"') + "}\n"
+    )
 
 
 def _motion_target(node: ast.expr, file: str, robot: RobotConfig) -> MotionTarget:
@@ -154,7 +159,7 @@ def _motion_target(node: ast.expr, file: str, robot: RobotConfig) -> MotionTarge
 
 
 def contract_text() -> str:
-    """Return the contract as markdown for a language model, made from the code: the state, the terms at hand, the rules."""
+    """Return the contract as markdown for a language model, made from the code: state, ready-made terms, rules."""
     from video2reward.sim import terms
 
     hints = get_type_hints(RewardState, include_extras=True)
@@ -166,8 +171,9 @@ def contract_text() -> str:
     )
     rules = (inspect.getdoc(inspect.getmodule(contract_text)) or "").partition("The reward of a step")
     return (
-        f"## The state `s: RewardState`\n{state}\n\n## Ready-made quantities, each (num_envs,)\n{library}\n\n"
-        f"## The rules\n{rules[1]}{rules[2].partition('The text that')[0].strip()}\n"
+        f"## The state `s: RewardState`\n{state}\n\n"
+        f"## Ready-made quantities, each (num_envs,) unless said otherwise\n{library}\n\n"
+        f"## The rules\n{rules[1]} {rules[2].partition('The text that')[0].strip()}\n"
         "A term returns a finite tensor of shape (num_envs,), uses only torch, math and the functions above, "
         "changes nothing, and keeps no state between steps.\n"
     )

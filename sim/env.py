@@ -8,14 +8,13 @@ import torch
 from rsl_rl.env import VecEnv
 from tensordict import TensorDict
 from torch import Tensor
-
 from video2reward.memory.records import MotionTarget
 from video2reward.sim.backends.base import Backend, PhysicsState
+from video2reward.sim.clock import stance_schedule
 from video2reward.sim.config import RobotConfig
 from video2reward.sim.contract import RewardState, Term
 from video2reward.sim.robots.model import load_model
 from video2reward.sim.state import FeetState, SensorLayout, feet_state, rotate_inverse
-from video2reward.sim.terms import stance_schedule
 
 _MAX_ACTION = 6.0
 _UPRIGHT = -0.6  # gravity's third component in the trunk's frame: a tilt of 53 degrees is a fall
@@ -58,9 +57,7 @@ class LocomotionEnv(VecEnv):
         self.step_s = 1.0 / robot.control_hz
         self.num_substeps = round(self.step_s / self.config.physics_step_s)
         self.max_episode_length = round(self.config.episode_length_s / self.step_s)
-        model = load_model(
-            robot, timestep_s=self.config.physics_step_s, full_collision=self.config.full_collision
-        )
+        model = load_model(robot, timestep_s=self.config.physics_step_s, full_collision=self.config.full_collision)
         if backend is None:
             from video2reward.sim.backends.mujoco_cpu import MujocoBackend
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import get_type_hints
 
 from video2reward.memory.errors import BadReward
+from video2reward.sim import terms
+from video2reward.sim.contract import RewardState, Term, load_reward
 
 MAX_SOURCE_CHARS = 40_000
 MAX_NODES = 6_000
@@ -36,9 +38,12 @@ _TENSOR = set(
     "abs all amax amin any argmax argmin bool clamp clip clone cos cumsum detach diff dim div dtype device exp expand "
     "expand_as flatten float floor fmod gather ge gt int item le log long lt max mean median min mul ndim nan_to_num "
     "ne new_tensor norm numel permute pow prod relu remainder repeat reshape round rsqrt shape sigmoid sign sin size "
-    "softmax sqrt square squeeze std sub sum tan tanh to transpose type type_as unbind unsqueeze var view where T".split()
+    "softmax sqrt square squeeze std sub sum tan tanh to transpose type type_as unbind unsqueeze var view where "
+    "T".split()
 )
-_MATH = set("acos asin atan atan2 ceil cos degrees e exp fabs floor hypot inf log pi pow radians sin sqrt tan tau tanh".split())
+_MATH = set(
+    "acos asin atan atan2 ceil cos degrees e exp fabs floor hypot inf log pi pow radians sin sqrt tan tau tanh".split()
+)
 _BUILTINS = set("abs bool enumerate float int len list max min range round sum tuple zip isinstance".split())
 _NODES = (
     ast.Module, ast.Import, ast.ImportFrom, ast.alias, ast.FunctionDef, ast.arguments, ast.arg, ast.Return, ast.Assign,
@@ -85,6 +90,12 @@ def refuse_unsafe(path: Path) -> None:
         shown = "; ".join(str(problem) for problem in problems[:3])
         more = f" (and {len(problems) - 3} more)" if len(problems) > 3 else ""
         raise BadReward(f"the guard refuses {path.name}: {shown}{more}.")
+
+
+def load_guarded(path: Path) -> tuple[Term, ...]:
+    """Refuse what the guard refuses, then run the reward file and return its terms."""
+    refuse_unsafe(path)
+    return load_reward(path)
 
 
 class _Checker:
@@ -171,6 +182,8 @@ class _Checker:
     def _node(self, node: ast.AST) -> None:
         if not isinstance(node, _NODES):
             self._refuse(node, type(node).__name__, "this construct is not known to be harmless")
+        elif isinstance(node, ast.Import | ast.ImportFrom) and node.col_offset > 0:
+            self._refuse(node, "import", "imports stand at the top of the file")
         elif isinstance(node, ast.Name):
             if node.id.startswith("_") and node.id != "_":
                 self._refuse(node, node.id, "names do not begin with an underscore")
@@ -198,10 +211,16 @@ class _Checker:
             big = isinstance(node.value, int | float) and abs(node.value) > 1e9
             if big or isinstance(node.value, bytes | complex):
                 self._refuse(node, repr(node.value)[:20], "numbers lie between -1e9 and 1e9")
-        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult | ast.Pow | ast.LShift | ast.Mod):
-            for side in (node.left, node.right):
-                if isinstance(side, ast.Constant | ast.List | ast.Tuple) and _is_sequence(side):
-                    self._refuse(node, ast.unparse(node)[:40], "text and lists are not multiplied or formatted")
+        elif isinstance(node, ast.BinOp):
+            sides = (node.left, node.right)
+            if any(_is_text(side) for side in sides):
+                self._refuse(node, ast.unparse(node)[:40], "text is neither joined, multiplied nor formatted")
+            elif any(isinstance(side, ast.List | ast.Tuple) for side in sides):
+                counts = [side.value for side in sides if isinstance(side, ast.Constant)]
+                if not (
+                    isinstance(node.op, ast.Mult) and counts and isinstance(counts[0], int) and counts[0] <= MAX_LOOP
+                ):
+                    self._refuse(node, ast.unparse(node)[:40], f"lists are repeated by a literal up to {MAX_LOOP}")
 
     def _attribute(self, node: ast.Attribute) -> None:
         name, base = node.attr, node.value
@@ -214,7 +233,16 @@ class _Checker:
             if name not in _MATH:
                 self._refuse(node, f"math.{name}", "this is not a plain function of numbers")
         elif isinstance(base, ast.Attribute) and ast.unparse(base) in ("torch.linalg", "torch.nn.functional"):
-            if name not in ("norm", "vector_norm", "cross", "softplus", "relu", "softmax", "huber_loss", "smooth_l1_loss"):
+            if name not in (
+                "norm",
+                "vector_norm",
+                "cross",
+                "softplus",
+                "relu",
+                "softmax",
+                "huber_loss",
+                "smooth_l1_loss",
+            ):
                 self._refuse(node, ast.unparse(node), "this torch function is not known to be harmless and bounded")
         elif isinstance(base, ast.Attribute) and ast.unparse(base) == "torch.nn":
             if name != "functional":
@@ -230,7 +258,8 @@ class _Checker:
                 if any(bound > MAX_LOOP for bound in bounds):
                     self._refuse(iterated, ast.unparse(iterated), f"loops have at most {MAX_LOOP} rounds")
                 if len(bounds) < len(iterated.args) and not all(
-                    isinstance(a, ast.Constant) or ast.unparse(a).endswith((".shape[1]", ".shape[-1]", ".size(1)"))
+                    isinstance(a, ast.Constant)
+                    or ast.unparse(a).endswith((".shape[1]", ".shape[-1]", ".size(1)"))
                     or ast.unparse(a).startswith("len(")
                     for a in iterated.args
                 ):
@@ -244,19 +273,15 @@ class _Checker:
             self._refuse(iterated, ast.unparse(iterated)[:40], "loop over a range, a literal, or zip/enumerate of them")
 
 
-def _is_sequence(node: ast.expr) -> bool:
-    return isinstance(node, ast.List | ast.Tuple) or isinstance(getattr(node, "value", None), str)
+def _is_text(node: ast.expr) -> bool:
+    return isinstance(node, ast.Constant) and isinstance(node.value, str)
 
 
 def _state_fields() -> set[str]:
-    from video2reward.sim.contract import RewardState
-
     return set(get_type_hints(RewardState))
 
 
 def _term_names() -> set[str]:
-    from video2reward.sim import terms
-
     return {name for name, value in vars(terms).items() if getattr(value, "__module__", "") == terms.__name__}
 
 

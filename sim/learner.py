@@ -12,7 +12,6 @@ from rsl_rl.models import MLPModel
 from rsl_rl.storage import RolloutStorage
 from tensordict import TensorDict
 from torch import nn
-
 from video2reward.memory.errors import BadInput
 from video2reward.memory.runs import write_atomic
 

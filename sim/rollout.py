@@ -19,7 +19,6 @@ from pathlib import Path
 import mujoco
 import numpy as np
 import torch
-
 from video2reward.memory import runs
 from video2reward.memory.records import MotionTarget
 from video2reward.sim.backends.mujoco_cpu import MujocoBackend
@@ -38,7 +37,9 @@ class RecordingBackend(MujocoBackend):
         super().__init__(model, num_envs, num_threads)
 
         def sensors(names: list[str]) -> np.ndarray:
-            return np.array([range(model.sensor(n).adr[0], model.sensor(n).adr[0] + model.sensor(n).dim[0]) for n in names])
+            return np.array(
+                [range(model.sensor(n).adr[0], model.sensor(n).adr[0] + model.sensor(n).dim[0]) for n in names]
+            )
 
         self._feet_pos = sensors([f"{foot}_pos" for foot in robot.feet])
         self._feet_touch = sensors([f"{foot}_touch" for foot in robot.feet])[:, 0]

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import mujoco
 import torch
 from torch import Tensor
-
 from video2reward.sim.backends.base import PhysicsState
 from video2reward.sim.config import RobotConfig
 

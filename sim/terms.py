@@ -5,14 +5,10 @@ Measures of goodness lie in [0, 1] with 1 the best; costs are >= 0 and are given
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import torch
 from torch import Tensor
-
+from video2reward.sim.clock import stance_schedule
 from video2reward.sim.contract import RewardState
-
-_NUM_BINS = 400
 
 
 def expected_stance(s: RewardState, *, offsets: tuple[float, ...], duty: tuple[float, ...]) -> Tensor:
@@ -22,14 +18,6 @@ def expected_stance(s: RewardState, *, offsets: tuple[float, ...], duty: tuple[f
     smoothed with a von Mises kernel (Siekmann et al. 2021, arXiv 2011.01387).
     """
     return stance_schedule(s.gait_phase, offsets, duty)
-
-
-def stance_schedule(gait_phase: Tensor, offsets: tuple[float, ...], duty: tuple[float, ...]) -> Tensor:
-    """Return the expected stance (num_envs, num_feet) for a clock (num_envs,)."""
-    table = _stance_table(tuple(duty))
-    phase = (gait_phase[:, None] - torch.tensor(offsets, dtype=gait_phase.dtype)) % 1.0
-    bins = (phase * _NUM_BINS).long().clamp_(0, _NUM_BINS - 1)
-    return table[torch.arange(len(duty)), bins]
 
 
 def footfall_match(
@@ -122,14 +110,3 @@ def foot_tilt(s: RewardState) -> Tensor:
 def upright(s: RewardState) -> Tensor:
     """Score, in [0, 1], a trunk that is upright: the cosine of its tilt, not below 0."""
     return (-s.projected_gravity_b[:, 2]).clamp(0.0, 1.0)
-
-
-@lru_cache(maxsize=64)
-def _stance_table(duty: tuple[float, ...], kappa: float = 40.0) -> Tensor:
-    """Tabulate the smoothed stance (num_feet, bins): a box [0, duty) convolved with a von Mises kernel."""
-    phase = torch.arange(_NUM_BINS, dtype=torch.float64) / _NUM_BINS
-    kernel = torch.exp(kappa * (torch.cos(2.0 * torch.pi * phase) - 1.0))
-    spectrum = torch.fft.rfft(kernel / kernel.sum())
-    # Bin centres are compared with the duty factor as a share of a bin, so that a duty between two bins counts.
-    edges = torch.tensor(duty, dtype=torch.float64)[:, None] * _NUM_BINS - torch.arange(_NUM_BINS)
-    return torch.fft.irfft(torch.fft.rfft(edges.clamp(0.0, 1.0)) * spectrum, n=_NUM_BINS).float()

@@ -20,14 +20,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-
 from video2reward.memory import runs
 from video2reward.memory.errors import BadInput, BadReward
 from video2reward.memory.records import TrainingRun, TrainingSpec
 from video2reward.sim.config import robot_config
-from video2reward.sim.contract import Term, load_reward
+from video2reward.sim.contract import Term
 from video2reward.sim.env import LocomotionEnv
-from video2reward.sim.guard import refuse_unsafe
+from video2reward.sim.guard import load_guarded
 from video2reward.sim.learner import PpoConfig, load_checkpoint, make_ppo, save_checkpoint
 
 CHECKPOINT = "policy.pt"
@@ -50,12 +49,6 @@ def train(spec: TrainingSpec, folder: Path, on_progress: Callable[[dict], None] 
         return _Loop(spec, folder, env, ppo, done_steps, on_progress).run()
     except BadReward as error:
         return TrainingRun(attempt=spec.attempt, status="rejected", reason=str(error))
-
-
-def load_guarded(path: Path) -> tuple[Term, ...]:
-    """Refuse what the guard refuses, then load the reward."""
-    refuse_unsafe(path)
-    return load_reward(path)
 
 
 class _Loop:
@@ -126,7 +119,7 @@ class _Loop:
             "fall_rate_per_min": falls / (steps * env.step_s / 60.0),
             "speed_m_s": speed / self.cfg.num_steps,
             "learning_rate": ppo.learning_rate,
-            "action_std": float(ppo.actor.output_std.mean()),
+            "action_std": ppo.actor.output_std.mean().item(),
             "terms": {t.name: float(v) / self.cfg.num_steps for t, v in zip(env.terms, env.term_sums, strict=True)},
             "env_steps_per_s": steps / (time.perf_counter() - begun),
         }
@@ -149,9 +142,7 @@ class _Loop:
             self._save()
 
     def _save(self) -> None:
-        save_checkpoint(
-            self.folder / CHECKPOINT, self.ppo, robot=self.spec.target.robot, env_steps=self.env_steps
-        )
+        save_checkpoint(self.folder / CHECKPOINT, self.ppo, robot=self.spec.target.robot, env_steps=self.env_steps)
         self.saved_at = time.perf_counter()
 
     def _result(self, status: str, reason: str) -> TrainingRun:

@@ -15,14 +15,13 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
-
 from video2reward.memory import runs
 from video2reward.memory.errors import BadReward
 from video2reward.memory.records import MotionTarget, Record
+from video2reward.sim.clock import stance_schedule
 from video2reward.sim.config import GRAVITY_M_S2, RobotConfig, robot_config
 from video2reward.sim.contract import RewardState, Term
-from video2reward.sim.terms import stance_schedule
-from video2reward.sim.train import load_guarded
+from video2reward.sim.guard import load_guarded
 
 _PHASES = 64
 

@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from mujoco import batch
 from torch import Tensor
-
 from video2reward.sim.backends.base import PhysicsState
 
 _UNSTABLE = [int(getattr(mujoco.mjtWarning, f"mjWARN_BAD{what}")) for what in ("QPOS", "QVEL", "QACC")]

@@ -1,0 +1,29 @@
+"""The gait clock: which foot should be on the ground at which phase of the stride."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+_NUM_BINS = 400
+
+
+def stance_schedule(gait_phase: Tensor, offsets: tuple[float, ...], duty: tuple[float, ...]) -> Tensor:
+    """Return the expected stance (num_envs, num_feet) for a clock (num_envs,)."""
+    table = _stance_table(tuple(duty))
+    phase = (gait_phase[:, None] - torch.tensor(offsets, dtype=gait_phase.dtype)) % 1.0
+    bins = (phase * _NUM_BINS).long().clamp_(0, _NUM_BINS - 1)
+    return table[torch.arange(len(duty)), bins]
+
+
+@lru_cache(maxsize=64)
+def _stance_table(duty: tuple[float, ...], kappa: float = 40.0) -> Tensor:
+    """Tabulate the smoothed stance (num_feet, bins): a box [0, duty) convolved with a von Mises kernel."""
+    phase = torch.arange(_NUM_BINS, dtype=torch.float64) / _NUM_BINS
+    kernel = torch.exp(kappa * (torch.cos(2.0 * torch.pi * phase) - 1.0))
+    spectrum = torch.fft.rfft(kernel / kernel.sum())
+    # Bin centres are compared with the duty factor as a share of a bin, so that a duty between two bins counts.
+    edges = torch.tensor(duty, dtype=torch.float64)[:, None] * _NUM_BINS - torch.arange(_NUM_BINS)
+    return torch.fft.irfft(torch.fft.rfft(edges.clamp(0.0, 1.0)) * spectrum, n=_NUM_BINS).clamp(0.0, 1.0).float()
