@@ -1,0 +1,131 @@
+"""What the background does: how the camera moves, and which frames are repeats, black, or follow a cut."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from video2reward.tools.video import Frame
+
+WORK_SIDE_PX = 640
+"""Optical flow is followed on pictures of at most this side."""
+_MIN_FEATURES = 12
+_STILL_PX = 0.12
+_THUMBNAIL = (96, 54)
+_FLOW = {
+    "winSize": (15, 15),
+    "maxLevel": 3,
+    "criteria": (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, 20, 0.01),
+}
+
+
+@dataclass(frozen=True)
+class BackgroundMotion:
+    """Per frame of the clip, in pixels of the clip.
+
+    A point at `x_px` lies at `x_px + camera_x_px` in the frame of the still background. `inlier_ratio` is the share of
+    the background that agrees on one motion, over the frames where it could be followed.
+    """
+
+    camera_x_px: NDArray[np.float64]
+    camera_y_px: NDArray[np.float64]
+    camera: Literal["still", "moving", "unknown"]
+    inlier_ratio: float
+    repeated: NDArray[np.bool_]
+    black: NDArray[np.bool_]
+    cut: NDArray[np.bool_]
+
+
+class BackgroundWatch:
+    """Take frames in order and follow what lies outside the subject: pyramidal Lucas-Kanade, RANSAC, chained."""
+
+    def __init__(self) -> None:
+        self._gray: NDArray[np.uint8] | None = None
+        self._thumbnail: NDArray[np.float64] | None = None
+        self._moves: list[tuple[float, float]] = []
+        self._inliers: list[float] = []
+        self._changes: list[float] = []
+        self._black: list[bool] = []
+        self._scale = 1.0
+
+    def add(self, frame: Frame, boxes_px: NDArray[np.float64], anchor_px: NDArray[np.float64] | None = None) -> None:
+        """Follow the background to the next frame.
+
+        `boxes_px` (B, 4) as x, y, width, height are left out; the motion is taken at `anchor_px` (2,), the subject's
+        feet, for a camera that turns or zooms moves the picture differently in different places.
+        """
+        gray = cv2.cvtColor(frame.image, cv2.COLOR_RGB2GRAY)
+        shrink = min(1.0, WORK_SIDE_PX / max(gray.shape))
+        if shrink < 1:
+            gray = cv2.resize(gray, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+        scale = frame.scale * shrink
+        thumbnail = cv2.resize(gray, _THUMBNAIL, interpolation=cv2.INTER_AREA).astype(np.float64)
+        self._black.append(bool(thumbnail.mean() < 10 and thumbnail.std() < 6))
+        if self._gray is None or self._thumbnail is None or self._gray.shape != gray.shape:
+            move, inliers, change = (0.0, 0.0), np.nan, np.nan
+        else:
+            change = float(np.abs(thumbnail - self._thumbnail).mean())
+            anchor = anchor_px * scale if anchor_px is not None and np.isfinite(anchor_px).all() else None
+            move, inliers = _background_move(self._gray, gray, boxes_px * scale, anchor)
+            move = (move[0] / scale, move[1] / scale)
+        self._moves.append(move)
+        self._inliers.append(inliers)
+        self._changes.append(change)
+        self._gray, self._thumbnail, self._scale = gray, thumbnail, scale
+
+    def result(self) -> BackgroundMotion:
+        """Chain the moves. A camera whose moves are as small as their noise is called still and set to zero."""
+        moves, inliers = np.array(self._moves).reshape(-1, 2), np.array(self._inliers)
+        changes, black = np.array(self._changes), np.array(self._black, dtype=bool)
+        usual = float(np.nanmedian(changes)) if np.isfinite(changes).any() else 0.0
+        repeated = np.nan_to_num(changes, nan=np.inf) < min(0.35, 0.2 * usual)
+        cut = (np.nan_to_num(changes) > max(12.0, 3.5 * usual)) & ~(np.nan_to_num(inliers) > 0.5)
+        followed = np.isfinite(inliers) & ~black
+        ratio = float(np.mean(inliers[followed])) if followed.any() else 0.0
+        camera: Literal["still", "moving", "unknown"] = "moving"
+        if followed.sum() < 0.5 * max(len(inliers) - 1 - black.sum(), 1) or ratio < 0.05:
+            camera = "unknown"
+        elif self._is_still(moves, followed):
+            camera, moves = "still", np.zeros_like(moves)
+        drift = -np.cumsum(moves, axis=0)
+        return BackgroundMotion(drift[:, 0], drift[:, 1], camera, min(ratio, 1.0), repeated, black, cut)
+
+    def _is_still(self, moves: NDArray[np.float64], followed: NDArray[np.bool_]) -> bool:
+        flow_px = moves * self._scale
+        drift_px = np.abs(np.cumsum(flow_px, axis=0)).max()
+        return bool(np.median(np.abs(flow_px[followed]).max(1)) < _STILL_PX and drift_px < 0.01 * WORK_SIDE_PX)
+
+
+def _background_move(
+    before: NDArray[np.uint8], after: NDArray[np.uint8], boxes: NDArray[np.float64], anchor: NDArray[np.float64] | None
+) -> tuple[tuple[float, float], float]:
+    """Return the background's move at the anchor, in pixels, and the share of features that agree (NaN: none)."""
+    height, width = before.shape
+    mask = np.full(before.shape, 255, np.uint8)
+    for x, y, box_width, box_height in np.nan_to_num(boxes):
+        margin_x, margin_y = 0.12 * box_width, 0.08 * box_height
+        left, right = np.clip([x - margin_x, x + box_width + margin_x], 0, width).astype(int)
+        top, bottom = np.clip([y - margin_y, y + box_height + margin_y], 0, height).astype(int)
+        mask[top:bottom, left:right] = 0
+    points = cv2.goodFeaturesToTrack(before, 200, 0.01, 10, mask=mask)
+    if points is None or len(points) < _MIN_FEATURES:
+        return (0.0, 0.0), np.nan
+    moved, found, _ = cv2.calcOpticalFlowPyrLK(before, after, points, None, **_FLOW)
+    back, found_back, _ = cv2.calcOpticalFlowPyrLK(after, before, moved, None, **_FLOW)
+    there_and_back = np.abs(back - points).reshape(-1, 2).max(1) < 0.5
+    good = (found.ravel() == 1) & (found_back.ravel() == 1) & there_and_back
+    if good.sum() < _MIN_FEATURES:
+        return (0.0, 0.0), 0.0
+    sources, targets = points.reshape(-1, 2)[good], moved.reshape(-1, 2)[good]
+    cv2.setRNGSeed(0)
+    affine, inliers = cv2.estimateAffinePartial2D(sources, targets, ransacReprojThreshold=1.0, maxIters=500)
+    if affine is None:
+        return (0.0, 0.0), 0.0
+    place = anchor if anchor is not None else np.array([width / 2, height / 2])
+    move = affine[:, :2] @ place + affine[:, 2] - place
+    if np.abs(move).max() > 0.5 * max(width, height):
+        return (0.0, 0.0), 0.0
+    return (float(move[0]), float(move[1])), float(inliers.sum()) / len(points)
