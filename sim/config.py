@@ -16,7 +16,9 @@ GRAVITY_M_S2 = 9.81
 class RobotConfig:
     """A legged robot. Joint tuples follow the order of the MJCF's actuators, foot tuples the order of `feet`.
 
-    `leg_length_m` is the standing height of the hip pitch axis over the ground: the L of Froude scaling.
+    `leg_length_m` is the standing height of the hip pitch axis over the ground: the L of Froude scaling. It and
+    `standing_height_m` (the trunk's origin) were measured after two seconds of standing on soft gains; the `home` key,
+    its joints not yet sagging, stands a little higher.
     """
 
     name: str
@@ -58,7 +60,7 @@ GO1 = RobotConfig(
     default_joint_pos=(-0.1, 0.9, -1.8, 0.1, 0.9, -1.8) * 2,
     action_scale=(0.15, 0.25, 0.25) * 4,
     leg_length_m=0.256,
-    standing_height_m=0.27,
+    standing_height_m=0.261,
     fall_height_m=0.16,
     foot_radius_m=0.023,
     contact_force_n=1.0,
@@ -72,8 +74,8 @@ G1 = RobotConfig(
     joint_names=tuple(f"{side}_{part}_joint" for side in ("left", "right") for part in _G1_LEG),
     default_joint_pos=(-0.312, 0.0, 0.0, 0.669, -0.363, 0.0) * 2,
     action_scale=(0.25,) * 12,
-    leg_length_m=0.66,
-    standing_height_m=0.76,
+    leg_length_m=0.645,
+    standing_height_m=0.747,
     fall_height_m=0.5,
     foot_radius_m=0.0,
     contact_force_n=5.0,
