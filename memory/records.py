@@ -222,9 +222,9 @@ class TrainingSpec(StoredRecord):
     target: MotionTarget
     backend: Literal["mujoco"] = "mujoco"
     seed: int = 0
-    num_envs: int = 256
+    num_envs: int = 128
     num_threads: int = 1
-    max_env_steps: int = 600_000
+    max_env_steps: int = 450_000
     max_wall_s: float = 600.0
     checkpoint_every_s: float = 10.0
     warm_start: str | None = None

@@ -1,7 +1,7 @@
 """Builds a robot's MuJoCo model: its MJCF, plus the floor, the sensors, the solver and the home pose.
 
 The same file serves three models: training (only the feet meet the floor; nothing that is only seen), the judge's
-(`full_collision`: every limb meets the floor and says so) and the picture's (`visual`: colours, light, camera).
+(`full_collision`: every limb meets the floor and says so) and the picture's (`visual`: colours, light, sky).
 """
 
 from __future__ import annotations
@@ -36,9 +36,10 @@ def load_model(
 ) -> mujoco.MjModel:
     """Compile the robot on a flat floor.
 
-    Sensors per foot: `<foot>_pos` (3, world, m) and `<foot>_vel` (3, world, m/s) of the sole, `<foot>_touch` (1, N); for
-    bipeds `<foot>_up` (3, the sole's z axis in the world). With `full_collision` also `<foot>_root` and `<foot>_mid` (3,
-    world, m: hip pitch axis and knee) and one `body_touch_<body>` (1, > 0 while it touches the floor) per body.
+    Sensors per foot: `<foot>_pos` (3, world, m) and `<foot>_vel` (3, world, m/s) of the sole (the centre of a round
+    foot), `<foot>_touch` (1, N); for bipeds `<foot>_up` (3, the sole's z axis in the world). With `full_collision` also
+    `<foot>_root` and `<foot>_mid` (3, world, m: hip pitch axis and knee) and one `body_touch_<body>` (1, > 0 while it
+    touches the floor) per body.
     The key `home` stands on the floor in the default pose, its controls set to hold it.
     """
     import mujoco
@@ -147,7 +148,7 @@ def _set_solver(spec: mujoco.MjSpec, timestep_s: float) -> None:
 
 
 def _add_scene(spec: mujoco.MjSpec, config: RobotConfig) -> None:
-    """Dress the floor, light the robot, colour its feet and let a camera at its side follow it."""
+    """Dress the floor, light the robot and give each foot its colour."""
     import mujoco
 
     spec.add_texture(
@@ -155,9 +156,9 @@ def _add_scene(spec: mujoco.MjSpec, config: RobotConfig) -> None:
         type=mujoco.mjtTexture.mjTEXTURE_2D,
         builtin=mujoco.mjtBuiltin.mjBUILTIN_CHECKER,
         mark=mujoco.mjtMark.mjMARK_EDGE,
-        rgb1=[0.86, 0.88, 0.90],
-        rgb2=[0.80, 0.82, 0.85],
-        markrgb=[0.70, 0.73, 0.77],
+        rgb1=[0.44, 0.48, 0.53],
+        rgb2=[0.39, 0.43, 0.48],
+        markrgb=[0.52, 0.56, 0.61],
         width=256,
         height=256,
     )
@@ -168,8 +169,8 @@ def _add_scene(spec: mujoco.MjSpec, config: RobotConfig) -> None:
         name="sky",
         type=mujoco.mjtTexture.mjTEXTURE_SKYBOX,
         builtin=mujoco.mjtBuiltin.mjBUILTIN_GRADIENT,
-        rgb1=[0.62, 0.74, 0.88],
-        rgb2=[0.95, 0.97, 1.00],
+        rgb1=[0.66, 0.76, 0.88],
+        rgb2=[0.86, 0.90, 0.95],
         width=64,
         height=384,
     )
@@ -177,23 +178,15 @@ def _add_scene(spec: mujoco.MjSpec, config: RobotConfig) -> None:
         pos=[0, 0, 3],
         dir=[0.2, 0.4, -1],
         type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL,
-        diffuse=[0.6, 0.6, 0.6],
+        diffuse=[0.75, 0.74, 0.70],
         castshadow=False,
     )
     headlight = spec.visual.headlight
-    headlight.ambient, headlight.diffuse, headlight.specular = [0.35] * 3, [0.35] * 3, [0.1] * 3
+    headlight.ambient, headlight.diffuse, headlight.specular = [0.38] * 3, [0.25] * 3, [0.1] * 3
     for foot in config.feet:
         for geom in spec.site(f"{foot}_sole").parent.geoms:
-            if geom.name.endswith("_foot") or geom.name.endswith("_shoe"):
-                geom.rgba = [*LIMB_RGB[foot], 1]
-    distance = 4.2 * config.standing_height_m
-    spec.worldbody.first_body().add_camera(
-        name="side",
-        mode=mujoco.mjtCamLight.mjCAMLIGHT_TRACK,
-        pos=[0, -distance, 0.15 * distance],
-        xyaxes=[1, 0, 0, 0, 0.15, 1],
-        fovy=35,
-    )
+            if geom.name.endswith(("_foot", "_shoe")):
+                geom.material, geom.rgba = "", [*LIMB_RGB[foot], 1]
 
 
 def _put_home_on_the_floor(model: mujoco.MjModel, config: RobotConfig) -> None:
