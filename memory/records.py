@@ -348,6 +348,20 @@ class Attempt(StoredRecord):
         return (self.passed, self.gsi, share + self.critique.similarity.gsi_ungated)
 
 
+class Recollection(Record):
+    """A remembered attempt that moved, or was meant to move, much like what is wanted now."""
+
+    attempt: str
+    robot: str
+    gait: GaitLabel
+    distance: float = Field(description="in the scaled motion space: below 0.5 near, above 1.5 another motion")
+    near: bool
+    passed: bool
+    gsi: float
+    folder: Path = Field(description="the attempt's folder: reward.py, draft.json, policy.pt, attempt.json")
+    sentence: str
+
+
 class Decision(Record):
     """What the agent does next, why, and the numbers it stands on."""
 
