@@ -66,7 +66,7 @@ class Worker:
                 # -P keeps the run folder, which holds foreign files, off the import path.
                 [sys.executable, "-P", "-m", self.module, str((self.folder / "spec.json").resolve())],
                 cwd=self.folder,
-                env=_environment(self.folder, lock.fileno()),
+                env={**clean_environment(self.folder), "V2R_LOCK_FD": str(lock.fileno())},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -178,6 +178,17 @@ class Worker:
         return [json.loads(line) for line in lines if line.endswith("}")]
 
 
+def clean_environment(home: Path) -> dict[str, str]:
+    """Return an environment for processes that run foreign code: no keys, one thread, `home` as the home."""
+    return {
+        **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
+        "HOME": str(home),
+        "OMP_NUM_THREADS": "1",
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONHASHSEED": "0",
+    }
+
+
 def write_spec(folder: Path, spec_json: str) -> Path:
     """Write a job's spec once; a spec that lies there already stays, so that a second entry changes nothing."""
     path = folder / "spec.json"
@@ -197,14 +208,3 @@ def _take_lock(folder: Path) -> IO[bytes] | None:
             time.sleep(pause_s)
     file.close()
     return None
-
-
-def _environment(folder: Path, lock_fd: int) -> dict[str, str]:
-    return {
-        **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
-        "HOME": str(folder),
-        "OMP_NUM_THREADS": "1",
-        "PYTHONUNBUFFERED": "1",
-        "PYTHONHASHSEED": "0",
-        "V2R_LOCK_FD": str(lock_fd),
-    }

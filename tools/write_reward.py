@@ -1,0 +1,238 @@
+"""The second tool: turn an author's draft into a reward file, guard it, try it in a process of its own, and say so.
+
+What a draft does wrong is a RewardProgram with the status `rejected` and a reason that an author can act on.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import keyword
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+from video2reward.memory import runs
+from video2reward.memory.errors import BadReward
+from video2reward.memory.records import MotionTarget, RewardDraft, RewardProgram, RewardTerm
+from video2reward.tools.workers import clean_environment
+
+TRIAL_MODULE = "video2reward.sim.trial"
+TRIAL_TIMEOUT_S = 60.0
+_LINE = 116
+
+
+def write_reward(draft: RewardDraft, target: MotionTarget, folder: Path, *, attempt: str) -> RewardProgram:
+    """Write `reward.py`, `draft.json`, `target.json` and `program.json` into an attempt's folder.
+
+    A folder that holds a program already keeps it, so that a second entry changes nothing.
+    """
+    if (folder / "program.json").exists():
+        return runs.load(RewardProgram, folder / "program.json")
+    folder.mkdir(parents=True, exist_ok=True)
+    runs.save(target, folder / "target.json")
+    runs.save(draft, folder / "draft.json")
+    reason = ""
+    try:
+        source = compose(draft, target)
+    except BadReward as error:
+        source, reason = _unusable(draft), str(error)
+    runs.write_atomic(folder / "reward.py", source)
+    reason = reason or refusal(folder / "reward.py", folder / "target.json")
+    program = RewardProgram(
+        id=attempt,
+        path="reward.py",
+        sha256=runs.sha256_of(folder / "reward.py"),
+        terms={term.name: term.weight for term in draft.terms},
+        serves={term.name: term.serves for term in draft.terms},
+        author=draft.author,
+        rationale=draft.rationale,
+        parent=draft.parent,
+        edits=draft.edits,
+        status="rejected" if reason else "ok",
+        reason=reason,
+    )
+    runs.save(program, folder / "program.json")
+    return program
+
+
+def adopt_reward(path: Path, target: MotionTarget, folder: Path, *, attempt: str) -> RewardProgram:
+    """Take a reward file that a person wrote into an attempt's folder, guarded and tried like any other."""
+    terms = _terms_of(path)
+    folder.mkdir(parents=True, exist_ok=True)
+    runs.save(target, folder / "target.json")
+    runs.write_atomic(folder / "reward.py", path.read_text(encoding="utf-8"))
+    reason = refusal(folder / "reward.py", folder / "target.json")
+    program = RewardProgram(
+        id=attempt,
+        path="reward.py",
+        sha256=runs.sha256_of(folder / "reward.py"),
+        terms={name: weight for name, (weight, _) in terms.items()},
+        serves={name: serves for name, (_, serves) in terms.items()},
+        author="a person",
+        rationale=f"written by hand: {path.name}",
+        status="rejected" if reason else "ok",
+        reason=reason,
+    )
+    runs.save(program, folder / "program.json")
+    return program
+
+
+def compose(draft: RewardDraft, target: MotionTarget) -> str:
+    """Write a draft as the text of a reward file. Raises BadReward where a term is no function body."""
+    from video2reward.sim.contract import motion_literal
+
+    library = _library_names()
+    taken: set[str] = set()
+    functions, used = [], set()
+    for term in draft.terms:
+        body = _checked_body(term)
+        names = {node.id for node in ast.walk(ast.parse(body)) if isinstance(node, ast.Name)}
+        used |= names
+        # A term may not bear the name of the ready-made function that it calls.
+        name = f"{term.name}_term" if term.name in library or term.name in names else term.name
+        if name in taken:
+            raise BadReward(f"two terms are called {name}.")
+        taken.add(name)
+        functions.append(_function(term, name, body))
+    head = [f'"""{_prose(_about(draft, target), width=_LINE)}\n"""', ""]
+    head += [f"import {module}" for module in ("math", "torch") if module in used]
+    head += ["from video2reward.sim.contract import RewardState, Tensor, term"]
+    if chosen := sorted(used & library):
+        head += (
+            textwrap.wrap(f"from video2reward.sim.terms import {', '.join(chosen)}", _LINE)
+            if (len(chosen) < 5)
+            else ["from video2reward.sim.terms import (", *(f"    {name}," for name in chosen), ")"]
+        )
+    return "\n".join(head) + "\n\n" + motion_literal(target) + "\n\n" + "\n\n\n".join(functions) + "\n"
+
+
+def refusal(reward: Path, target: Path) -> str:
+    """Return why a reward may not be trained with, or "" where it may: first the guard, then the trial.
+
+    The trial calls every term on scripted states in a process of its own, and standing still must not win.
+    """
+    from video2reward.sim.guard import refuse_unsafe
+
+    try:
+        refuse_unsafe(reward)
+    except BadReward as error:
+        return str(error)
+    command = [sys.executable, "-P", "-m", TRIAL_MODULE, str(reward.resolve()), str(target.resolve())]
+    try:
+        done = subprocess.run(
+            command,
+            cwd=reward.parent,
+            env=clean_environment(reward.parent.resolve()),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=TRIAL_TIMEOUT_S,
+        )
+    except subprocess.TimeoutExpired:
+        return f"the reward was still computing after {TRIAL_TIMEOUT_S:.0f} s on a handful of states."
+    return _trial_verdict(done)
+
+
+def _trial_verdict(done: subprocess.CompletedProcess[str]) -> str:
+    try:
+        problem = str(json.loads(done.stdout.strip().splitlines()[-1])["problem"])
+    except (IndexError, KeyError, TypeError, ValueError):
+        words = done.stderr.strip().splitlines()
+        return f"the trial ended with exit code {done.returncode}: {words[-1] if words else 'no word'}"
+    if done.returncode and not problem:
+        return f"the trial ended with exit code {done.returncode}."
+    return problem
+
+
+def _checked_body(term: RewardTerm) -> str:
+    """Return a term's statements without their common indent, where they are one function's body and no more."""
+    if not term.name.isidentifier() or keyword.iskeyword(term.name) or term.name.startswith("_"):
+        raise BadReward(f"{term.name!r} is not a name for a term; use words_with_underscores.")
+    body = textwrap.dedent(term.body.replace("\t", "    ")).strip("\n").rstrip()
+    try:
+        module = ast.parse("def body(s):\n" + textwrap.indent(body, "    "))
+    except (SyntaxError, ValueError) as error:
+        line = (getattr(error, "lineno", None) or 2) - 1
+        raise BadReward(f"the body of {term.name} is not Python at its line {line}: {error.msg}.") from None
+    function = module.body[0]
+    if len(module.body) != 1 or not isinstance(function, ast.FunctionDef):
+        raise BadReward(f"the body of {term.name} holds more than the statements of one function.")
+    if not any(isinstance(node, ast.Return) and node.value is not None for node in ast.walk(function)):
+        raise BadReward(f"the body of {term.name} returns nothing; end it with `return <tensor of (num_envs,)>`.")
+    return body
+
+
+def _function(term: RewardTerm, name: str, body: str) -> str:
+    doc = _prose(term.doc or term.serves, width=_LINE - 8, indent="    ")
+    return (
+        f"@term(weight={float(term.weight)!r}, serves={json.dumps(term.serves, ensure_ascii=False)})\n"
+        f"def {name}(s: RewardState) -> Tensor:\n"
+        f'    """{doc}"""\n{textwrap.indent(body, "    ")}'
+    )
+
+
+def _about(draft: RewardDraft, target: MotionTarget) -> str:
+    lines = [f"A {target.gait} for {target.robot}, written by {draft.author}. {draft.rationale}"]
+    if draft.parent:
+        lines.append(f"Made from {draft.parent}: {' '.join(draft.edits) or 'unchanged.'}")
+    return "\n\n".join(lines)
+
+
+def _prose(text: str, *, width: int, indent: str = "") -> str:
+    """Wrap foreign text so that it can stand between triple quotes and nowhere else."""
+    harmless = text.replace("\\", "/").replace('"', "'")
+    paragraphs = [" ".join(part.split()) for part in harmless.split("\n\n")]
+    wrapped = ("\n".join(textwrap.wrap(part, width, subsequent_indent=indent)) for part in paragraphs)
+    return ("\n\n" + indent).join(part for part in wrapped if part)
+
+
+def _unusable(draft: RewardDraft) -> str:
+    """Keep what was proposed where no file can be made of it, every line a comment, so that it can be read."""
+    parts = [f"{term.name}, weight {term.weight}:\n{term.body}" for term in draft.terms]
+    text = "This could not be written as a reward.\n\n" + "\n\n".join(parts)
+    return "".join(f"# {line}\n" for line in text.splitlines())
+
+
+def _library_names() -> set[str]:
+    import inspect
+
+    from video2reward.sim import terms
+
+    return {
+        name
+        for name, value in vars(terms).items()
+        if inspect.isfunction(value) and value.__module__ == terms.__name__ and not name.startswith("_")
+    }
+
+
+def _terms_of(path: Path) -> dict[str, tuple[float, str]]:
+    """Read (weight, serves) by term from a file's text, without running it. Raises BadReward."""
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BadReward(f"{path} is not there.", "Name a reward file with --reward.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadReward(f"{path} cannot be read as text: {error}.") from None
+    except (SyntaxError, ValueError) as error:
+        line = getattr(error, "lineno", None)
+        where = f" at line {line}" if line else ""
+        raise BadReward(f"{path} is not Python{where}: {getattr(error, 'msg', error)}.") from None
+    found: dict[str, tuple[float, str]] = {}
+    for node in tree.body:
+        if not isinstance(node, ast.FunctionDef):
+            continue
+        for call in node.decorator_list:
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "term":
+                given = {item.arg: item.value for item in call.keywords}
+                try:
+                    weight, serves = ast.literal_eval(given["weight"]), ast.literal_eval(given["serves"])
+                    found[node.name] = (float(weight), str(serves))
+                except (KeyError, TypeError, ValueError):
+                    raise BadReward(
+                        f"{path.name} line {node.lineno}: @term takes a literal weight= and serves=."
+                    ) from None
+    if not found:
+        raise BadReward(f"{path.name} holds no term.", "Mark each term's function with @term(weight=…, serves=…).")
+    return found
