@@ -1,0 +1,147 @@
+"""Say what in a clip can be trusted, and what a person can do about the rest, before any compute is spent."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from video2reward.memory.records import GaitDescriptor, KeypointTrack, QualityReport
+from video2reward.tools.track import TrackArrays
+
+View = Literal["side", "oblique", "front_or_back", "unknown"]
+
+MIN_STRIDES = 2.0
+MIN_PERIODICITY = 0.35
+_WEAK_PERIODICITY = 0.65
+_FEET = ("paw", "ankle", "heel", "toe")
+
+
+def assess(track: KeypointTrack, arrays: TrackArrays, gait: GaitDescriptor | None, failure: str = "") -> QualityReport:
+    """Weigh a track and the gait that was measured in it (None where none could be; `failure` said why)."""
+    refuse: list[str] = []
+    warn: list[str] = []
+    advice: list[str] = []
+    view = _view(track, arrays)
+    periodicity = gait.confidence.get("periodicity", 0.0) if gait else 0.0
+    missing = _missing_share(arrays, gait, track.fps)
+    sure = arrays.confidence[arrays.confidence > 0]
+
+    if gait is None:
+        refuse.append(failure or "no gait could be measured.")
+        advice.append("Give a clip in which the whole subject walks, trots or runs steadily, seen from the side.")
+    else:
+        if gait.num_strides < MIN_STRIDES:
+            refuse.append(f"only {gait.num_strides:.1f} strides can be seen; at least {MIN_STRIDES:.0f} are needed.")
+            advice.append("Film longer, or start the clip earlier.")
+        elif gait.num_strides < 4:
+            warn.append(f"only {gait.num_strides:.1f} strides can be seen; the numbers rest on few of them.")
+            advice.append("Four strides or more make the numbers surer.")
+        if periodicity < MIN_PERIODICITY:
+            refuse.append(f"the limbs repeat themselves too little ({periodicity:.0%}) to be a gait.")
+            advice.append("Give a clip of steady strides, or better keypoints.")
+        elif periodicity < _WEAK_PERIODICITY:
+            warn.append(f"the strides differ much from each other ({periodicity:.0%} is alike).")
+            advice.append("Cut the clip to a stretch of steady strides.")
+        samples = track.fps * track.clip.slow_motion_factor / gait.stride_frequency_hz
+        if samples < 5:
+            refuse.append(f"{samples:.1f} frames a stride are too few to see the feet touch down.")
+            advice.append("Film at 30 frames a second or more.")
+        elif samples < 9:
+            warn.append(f"{samples:.1f} frames a stride are few: duty and phases are rough.")
+            advice.append("Film at 30 frames a second or more.")
+        if gait.leg_length_px < 15:
+            warn.append(f"the subject is small: its leg measures {gait.leg_length_px:.0f} px.")
+            advice.append("Film closer, or crop and enlarge.")
+        if gait.gait == "unknown":
+            warn.append("the footfalls fit no gait that has a name; left and right may be mixed up.")
+        if gait.subject == "person" and gait.gait == "run" and gait.stride_frequency_hz < 1.0:
+            warn.append(f"{gait.stride_frequency_hz:.2f} strides a second are slow for a run: perhaps slow motion.")
+            advice.append("Give --slow-motion-factor where the clip is slowed (4 for a quarter of the speed).")
+        if gait.confidence.get("speed", 1.0) < 0.5 and gait.travel != "on_the_spot":
+            warn.append("the speed is uncertain: the background and the feet do not tell the same one.")
+            advice.append("Film with a still camera, with something in the background to hold on to.")
+    if _turns(track, arrays):
+        refuse.append("the subject turns round within the clip.")
+        advice.append("Cut the clip to where it goes one way.")
+    if view == "front_or_back":
+        refuse.append("the subject is seen from the front or back, where strides cannot be measured.")
+        advice.append("Film from the side.")
+    elif view == "oblique":
+        warn.append("the subject is seen at an angle: lengths along its way look shorter than they are.")
+        advice.append("Film from the side.")
+    if missing > 0.6:
+        refuse.append(f"the feet are hidden or unsure for {missing:.0%} of the time.")
+        advice.append("Film the whole subject, its feet included, with nothing in front of it.")
+    elif missing > 0.25:
+        warn.append(f"the feet are hidden or unsure for {missing:.0%} of the time and were filled in.")
+        advice.append("Film the whole subject, its feet included, with nothing in front of it.")
+    if track.camera == "unknown":
+        warn.append("how the camera moves cannot be told: the background is too plain or too blurred.")
+    return QualityReport(
+        verdict="refuse" if refuse else "warn" if warn else "ok",
+        reasons=tuple(refuse + warn),
+        advice=tuple(dict.fromkeys(advice)),
+        view=view,
+        periodicity=periodicity,
+        mean_confidence=float(np.clip(sure.mean(), 0, 1)) if sure.size else 0.0,
+        missing_share=missing,
+        num_strides=gait.num_strides if gait else 0.0,
+    )
+
+
+def _missing_share(arrays: TrackArrays, gait: GaitDescriptor | None, fps: float) -> float:
+    """Return the share of foot samples, within the stretch that was used, that were not seen."""
+    columns = [index for index, name in enumerate(arrays.names) if name.endswith(_FEET)]
+    if not columns:
+        return 1.0
+    used = slice(0, None)
+    if gait and gait.window_s[1] > gait.window_s[0]:
+        used = slice(round(gait.window_s[0] * fps), max(round(gait.window_s[1] * fps), 1))
+    return float((arrays.confidence[used][:, columns] <= 0).mean())
+
+
+def _view(track: KeypointTrack, arrays: TrackArrays) -> View:
+    """Judge the view: seen from the side, a quadruped's trunk is long and a person's shoulders and hips are narrow."""
+    if track.skeleton == "quadruped":
+        rear, front = _middle(arrays, ("hip", "tail_base")), _middle(arrays, ("shoulder", "withers", "neck"))
+        feet = _middle(arrays, ("paw",))
+        length = np.nanmedian(np.abs(front[:, 0] - rear[:, 0])) if np.isfinite(front - rear).any() else np.nan
+        top = np.fmin(front[:, 1], rear[:, 1])
+        height = np.nanmedian(feet[:, 1] - top) if np.isfinite(feet[:, 1] - top).any() else np.nan
+        if not np.isfinite(length / height) or height <= 0:
+            return "unknown"
+        ratio = length / height
+        return "side" if ratio > 0.7 else "oblique" if ratio > 0.4 else "front_or_back"
+    widths = []
+    for part in ("shoulder", "hip"):
+        apart = np.abs(arrays.point(f"left_{part}")[:, 0] - arrays.point(f"right_{part}")[:, 0])
+        if np.isfinite(apart).any():
+            widths.append(float(np.nanmedian(apart)))
+    trunk = _middle(arrays, ("hip",))[:, 1] - _middle(arrays, ("shoulder",))[:, 1]
+    if not widths or not np.isfinite(trunk).any() or np.nanmedian(trunk) <= 0:
+        return "unknown"
+    ratio = float(np.mean(widths) / np.nanmedian(trunk))
+    return "side" if ratio < 0.33 else "oblique" if ratio < 0.52 else "front_or_back"
+
+
+def _turns(track: KeypointTrack, arrays: TrackArrays) -> bool:
+    """Tell whether head and tail, or toes and heels, change sides for a good part of the clip."""
+    if track.skeleton == "quadruped":
+        ahead = _middle(arrays, ("shoulder", "withers", "neck"))[:, 0] - _middle(arrays, ("hip", "tail_base"))[:, 0]
+    else:
+        ahead = _middle(arrays, ("toe",))[:, 0] - _middle(arrays, ("heel", "ankle"))[:, 0]
+    ahead = ahead[np.isfinite(ahead)]
+    if len(ahead) < 10:
+        return False
+    return min((ahead > 0).mean(), (ahead < 0).mean()) > 0.25
+
+
+def _middle(arrays: TrackArrays, ends: tuple[str, ...]) -> np.ndarray:
+    """Return the mean of the points whose names end so, (T, 2), NaN where none is known."""
+    columns = [index for index, name in enumerate(arrays.names) if name.endswith(ends)]
+    middle = np.full((arrays.num_frames, 2), np.nan)
+    if columns:
+        for axis, values in enumerate((arrays.x_px[:, columns], arrays.y_px[:, columns])):
+            counts = np.isfinite(values).sum(1)
+            middle[:, axis] = np.where(counts > 0, np.nansum(values, 1) / np.maximum(counts, 1), np.nan)
+    return middle
