@@ -230,7 +230,8 @@ def compose(target: MotionTarget, recipe: Recipe) -> tuple[RewardTerm, ...]:
     )
     gait = target.gait if target.gait != "unknown" else "gait"
     written = {
-        "footfalls": ("phase_offsets, duty_factor", f"Feet stand and swing when the subject's {gait} has them.", f"return {match}"),
+        "footfalls": ("phase_offsets, duty_factor", f"Feet stand and swing when the subject's {gait} has them.",
+                      f"return {match}"),
         "speed": ("speed_leg_lengths_s", "Go as fast as the subject does for its size, but only in its gait.", speed),
         "heading": ("travel", "Go straight.", "return heading_hold(s)"),
         "pose": ("need: posture", "Stay near the default stance.",

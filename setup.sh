@@ -1,0 +1,55 @@
+#!/bin/sh
+# Make the environment: torch first (a CPU build where there is one), the rest at the tested versions, then what is
+# nice to have. Called by `make setup`; safe to run again.
+set -eu
+PYTHON=${PYTHON:-python3}
+VENV=${VENV:-.venv}
+
+say() { printf '\033[1m%s\033[0m\n' "$*"; }
+
+"$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || {
+    say "video2reward needs Python 3.11 or newer; $PYTHON is $("$PYTHON" -V 2>&1). Name another with PYTHON=…"
+    exit 2
+}
+[ -x "$VENV/bin/python" ] || "$PYTHON" -m venv "$VENV" || {
+    say "no virtual environment could be made: install your system's python3-venv package"
+    exit 2
+}
+pip() { "$VENV/bin/python" -m pip --disable-pip-version-check "$@"; }
+torch_build() { "$VENV/bin/python" -c 'import torch; print(torch.__version__, torch.version.cuda)' 2>/dev/null || echo none; }
+
+before=$(torch_build)
+if [ "$before" = none ]; then
+    say "Installing torch"
+    # shellcheck disable=SC2086
+    pip install -q -c constraints.txt ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} torch
+    before=$(torch_build)
+fi
+
+say "Installing video2reward and what it needs"
+pip install -q -c constraints.txt -e ".[people,test]"
+# mediapipe brings an OpenCV that wants a display library; the headless build of the same version takes its place.
+pip install -q -c constraints.txt --no-deps --force-reinstall opencv-python-headless
+
+after=$(torch_build)
+[ "$before" = "$after" ] || {
+    say "another package replaced torch ($before) by $after; please report this, and install torch again by hand"
+    exit 1
+}
+
+# Rendering wants EGL; without it the robot is drawn as a skeleton, and the run says so.
+if ! ldconfig -p 2>/dev/null | grep -q 'libEGL\.so\.1' || ! ldconfig -p 2>/dev/null | grep -q 'libGLESv2\.so\.2'; then
+    sudo=
+    [ "$(id -u)" = 0 ] || sudo="sudo -n"
+    if command -v apt-get >/dev/null && $sudo true 2>/dev/null; then
+        say "Installing the GL libraries that rendering needs"
+        { $sudo apt-get update -q && $sudo apt-get install -qy --no-install-recommends libegl1 libgl1 libgles2; } \
+            >/dev/null 2>&1 || say "the GL libraries could not be installed: robots will be drawn as skeletons"
+    else
+        say "No GL library and no right to install one: robots will be drawn as skeletons (libegl1 libgl1 libgles2)"
+    fi
+fi
+
+"$VENV/bin/video2reward" models pull blazepose ||
+    say "BlazePose could not be fetched: clips of people need it, keypoint files do not (video2reward models pull)"
+say "Ready: $VENV/bin/video2reward --help"
