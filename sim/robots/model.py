@@ -180,13 +180,13 @@ def _add_scene(spec: mujoco.MjSpec, config: RobotConfig) -> None:
     )
     spec.worldbody.add_light(
         pos=[0, 0, 3],
-        dir=[0.2, 0.4, -1],
+        dir=[0.3, 0, -1],
         type=mujoco.mjtLightType.mjLIGHT_DIRECTIONAL,
-        diffuse=[0.75, 0.74, 0.70],
+        diffuse=[0.62, 0.61, 0.58],
         castshadow=False,
     )
     headlight = spec.visual.headlight
-    headlight.ambient, headlight.diffuse, headlight.specular = [0.38] * 3, [0.25] * 3, [0.1] * 3
+    headlight.ambient, headlight.diffuse, headlight.specular = [0.36] * 3, [0.42] * 3, [0.1] * 3
     for foot in config.feet:
         for geom in spec.site(f"{foot}_sole").parent.geoms:
             if geom.name.endswith(("_foot", "_shoe")):
