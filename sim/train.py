@@ -51,6 +51,10 @@ def train(spec: TrainingSpec, folder: Path, on_progress: Callable[[dict], None] 
         return TrainingRun(attempt=spec.attempt, status="rejected", reason=str(error))
 
 
+class _Diverged(Exception):
+    """The reward, or the policy it made, is no longer a number."""
+
+
 class _Loop:
     """Collect, learn, write down; until a budget ends."""
 
@@ -69,14 +73,11 @@ class _Loop:
         with writer, (self.folder / "progress.jsonl").open("a", encoding="utf-8") as progress:
             status, reason = "ok", ""
             while self.env_steps < self.spec.max_env_steps:
-                row = self._iterate()
-                if bad := [name for name, value in row["terms"].items() if not math.isfinite(value)]:
-                    status, reason = "diverged", f"the terms {', '.join(bad)} became infinite or undefined"
+                try:
+                    self._write(self._iterate(), progress, writer)
+                except _Diverged as error:
+                    status, reason = "diverged", str(error)
                     break
-                if not math.isfinite(row["mean_reward"]) or not self._finite_policy():
-                    status, reason = "diverged", "the policy became infinite or undefined"
-                    break
-                self._write(row, progress, writer)
                 if self.wall_s > self.spec.max_wall_s:
                     status, reason = "timeout", f"{self.spec.max_wall_s:.0f} s of training were allowed"
                     break
@@ -106,7 +107,12 @@ class _Loop:
                     ended += int(dones.sum())
                     lengths += float(env.ended_age[dones].sum()) * env.step_s
             ppo.compute_returns(observations)
+        terms = {t.name: float(v) / self.cfg.num_steps for t, v in zip(env.terms, env.term_sums, strict=True)}
+        if bad := [name for name, value in terms.items() if not math.isfinite(value)]:
+            raise _Diverged(f"the terms {', '.join(bad)} became infinite or undefined")
         ppo.update()
+        if not all(bool(torch.isfinite(value).all()) for value in ppo.actor.parameters()):
+            raise _Diverged("the policy became infinite or undefined")
         steps = self.cfg.num_steps * env.num_envs
         self.env_steps += steps
         self.iteration += 1
@@ -120,12 +126,9 @@ class _Loop:
             "speed_m_s": speed / self.cfg.num_steps,
             "learning_rate": ppo.learning_rate,
             "action_std": ppo.actor.output_std.mean().item(),
-            "terms": {t.name: float(v) / self.cfg.num_steps for t, v in zip(env.terms, env.term_sums, strict=True)},
+            "terms": terms,
             "env_steps_per_s": steps / (time.perf_counter() - begun),
         }
-
-    def _finite_policy(self) -> bool:
-        return all(bool(torch.isfinite(value).all()) for value in self.ppo.actor.parameters())
 
     def _write(self, row: dict, progress, writer) -> None:
         self.rows.append(row)

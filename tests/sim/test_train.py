@@ -1,0 +1,109 @@
+"""The worker: it learns, it repeats itself to the bit, it goes on where it stopped, and it records failure."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+from video2reward.agent.authors import AuthorBrief
+from video2reward.agent.offline import OfflineAuthor
+from video2reward.memory import runs
+from video2reward.memory.records import MotionTarget, TrainingRun, TrainingSpec
+from video2reward.sim.config import GO1
+from video2reward.sim.train import train
+from video2reward.tools.write_reward import compose
+
+TARGET = MotionTarget(
+    robot="go1",
+    feet=GO1.feet,
+    gait="trot",
+    speed_m_s=0.8,
+    stride_frequency_hz=2.2,
+    duty_factor=(0.5,) * 4,
+    phase_offsets=(0.0, 0.5, 0.5, 0.0),
+    leg_length_m=GO1.leg_length_m,
+    froude=0.25,
+)
+
+
+@pytest.fixture
+def spec(tmp_path):
+    def make(steps=6_000, num_envs=32, source=None, **fields):
+        draft = OfflineAuthor().propose(AuthorBrief(target=TARGET, lap=1), 1, 0)[0]
+        (tmp_path / "reward.py").write_text(source or compose(draft, TARGET))
+        spec = TrainingSpec(attempt="L1-C1", reward="reward.py", target=TARGET, max_env_steps=steps,
+                            num_envs=num_envs, **fields)  # fmt: skip
+        runs.save(spec, tmp_path / "spec.json")
+        return spec
+
+    return make
+
+
+def test_a_short_training_improves_and_leaves_its_curves(spec, tmp_path):
+    rows = []
+    result = train(spec(steps=120_000, num_envs=128), tmp_path, rows.append)
+    assert result.status == "ok" and result.env_steps >= 120_000
+    first, last = rows[0], rows[-1]
+    # It keeps the footfalls better, and falls less, than the untrained policy.
+    assert last["terms"]["footfalls"] > 1.25 * first["terms"]["footfalls"]
+    assert last["mean_reward"] > 1.5 * first["mean_reward"]
+    written = [json.loads(line) for line in (tmp_path / "progress.jsonl").read_text().splitlines()]
+    assert len(written) == len(rows) and set(written[0]["terms"]) == set(first["terms"])
+    assert list((tmp_path / "tensorboard").glob("events.*"))
+    assert (tmp_path / "policy.pt").stat().st_size > 1000
+
+
+def test_the_same_spec_gives_the_same_bits(spec, tmp_path):
+    def policy():
+        (tmp_path / "policy.pt").unlink(missing_ok=True)
+        train(spec(), tmp_path)
+        return torch.load(tmp_path / "policy.pt", weights_only=True)["actor_state_dict"]
+
+    first, second = policy(), policy()
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_worker_started_again_goes_on_from_its_checkpoint(spec, tmp_path):
+    assert train(spec(steps=2_000), tmp_path).env_steps < 6_000
+    again = train(spec(steps=6_000), tmp_path)
+    rows = [json.loads(line) for line in (tmp_path / "progress.jsonl").read_text().splitlines()]
+    steps = [row["env_steps"] for row in rows]
+    assert steps == sorted(set(steps)) and again.env_steps == steps[-1] >= 6_000
+
+
+@pytest.mark.parametrize(
+    ("source", "status", "said"),
+    [
+        ("def broken(:\n", "rejected", "syntax"),
+        ("import os\n", "rejected", "guard refuses"),
+        ("import torch\n", "rejected", "holds no term"),
+    ],
+)
+def test_a_bad_reward_is_a_status_with_a_reason(spec, tmp_path, source, status, said):
+    result = train(spec(source=source), tmp_path)
+    assert result.status == status and said in result.reason
+
+
+def test_a_reward_that_becomes_infinite_is_recorded_as_diverged(spec, tmp_path):
+    source = """
+import torch
+from video2reward.sim.contract import RewardState, Tensor, term
+
+@term(weight=1.0, serves="nothing")
+def explodes(s: RewardState) -> Tensor:
+    return 1.0 / (s.feet_contact.sum(-1) * 0.0)
+"""
+    result = train(spec(source=source), tmp_path)
+    assert result.status == "diverged" and "explodes" in result.reason
+
+
+def test_wall_clock_ends_a_training_with_what_it_has(spec, tmp_path):
+    result = train(spec(steps=10_000_000, max_wall_s=0.5), tmp_path)
+    assert result.status == "timeout" and (tmp_path / "policy.pt").exists()
+
+
+def test_the_worker_process_writes_its_result_last(spec, tmp_path):
+    spec(steps=1_000)
+    subprocess.run([sys.executable, "-m", "video2reward.sim.train", str(tmp_path / "spec.json")], check=True)
+    assert runs.load(TrainingRun, tmp_path / "result.json").status == "ok"
