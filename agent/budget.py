@@ -1,0 +1,100 @@
+"""What a run may spend, and what it has spent. The first limit that is reached wins; the report has its reserve."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from pydantic import Field
+from video2reward.memory import runs
+from video2reward.memory.errors import BadInput
+from video2reward.memory.records import Record, StoredRecord
+
+_SAVE_EVERY_S = 2.0
+
+
+class Limits(Record):
+    """The most that a run may use. `reserve_s` of the time is kept for the last verdict, the video and the report."""
+
+    wall_s: float = Field(gt=0)
+    laps: int = Field(ge=1)
+    candidates: int = Field(ge=1, description="per lap")
+    env_steps: int | None = None
+    reserve_s: float = 0.0
+
+
+class Spending(StoredRecord):
+    """What has been used so far; written down all the while, so that a crash does not make it free."""
+
+    wall_s: float = 0.0
+    laps: int = 0
+    candidates: int = 0
+    env_steps: int = 0
+    tokens: int = 0
+    longest_lap_s: float = 0.0
+
+
+def limits_for(minutes: float, laps: int, candidates: int, env_steps: int | None = None) -> Limits:
+    """Return the limits of a request. The reserve is a tenth of the time, between 10 and 60 s."""
+    wall_s = 60.0 * minutes
+    reserve_s = min(max(0.1 * wall_s, 10.0), 60.0, 0.5 * wall_s)
+    return Limits(wall_s=wall_s, laps=laps, candidates=candidates, env_steps=env_steps, reserve_s=reserve_s)
+
+
+def wall_left_s(limits: Limits, spent: Spending) -> float:
+    """Return the seconds left for laps, the reserve taken off."""
+    return max(0.0, limits.wall_s - limits.reserve_s - spent.wall_s)
+
+
+def env_steps_left(limits: Limits, spent: Spending) -> int | None:
+    return None if limits.env_steps is None else max(0, limits.env_steps - spent.env_steps)
+
+
+def reached(limits: Limits, spent: Spending) -> str:
+    """Return the first limit that another lap would break, as a sentence; "" where there is room for one."""
+    left_s = wall_left_s(limits, spent)
+    if spent.laps >= limits.laps:
+        return f"all {limits.laps} laps are done."
+    if left_s <= 0.0:
+        return f"the {limits.wall_s / 60:.3g} minutes are used up."
+    # Half of the longest lap so far: a later lap trains on from what is there, and may be cut to what is left.
+    if spent.longest_lap_s and left_s < 0.5 * spent.longest_lap_s:
+        return (
+            f"{left_s:.0f} s are left of {limits.wall_s / 60:.3g} minutes, "
+            f"too few for another lap of up to {spent.longest_lap_s:.0f} s."
+        )
+    if limits.env_steps is not None and spent.env_steps >= limits.env_steps:
+        return f"the {limits.env_steps} environment steps are used up."
+    return ""
+
+
+class Purse:
+    """The spending of one run in its folder's `spending.json`; time runs only while a process works on the run."""
+
+    def __init__(self, run: Path) -> None:
+        self._path = run / "spending.json"
+        try:
+            self._kept = runs.load(Spending, self._path)
+        except BadInput:
+            self._kept = Spending()
+        self._before_s = self._kept.wall_s
+        self._begun = time.monotonic()
+        self._saved = self._begun - _SAVE_EVERY_S
+
+    def now(self) -> Spending:
+        """Return the spending up to this moment, and write it down every few seconds."""
+        spent = self._kept.model_copy(update={"wall_s": self._before_s + time.monotonic() - self._begun})
+        if time.monotonic() - self._saved >= _SAVE_EVERY_S:
+            self._write(spent)
+        return spent
+
+    def note(self, **changed: float | int) -> Spending:
+        """Set counts, which come from the attempts on disk and so are never counted twice."""
+        self._kept = self._kept.model_copy(update=changed)
+        spent = self.now()
+        self._write(spent)
+        return spent
+
+    def _write(self, spent: Spending) -> None:
+        self._saved = time.monotonic()
+        runs.save(spent, self._path)

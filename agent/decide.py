@@ -1,0 +1,177 @@
+"""What to do next: pure rules over the attempts, their curves and the budget. They bound whatever an author wants.
+
+A run stops when the gates pass and the similarity is good enough or no longer improves, when the budget ends, or when
+nothing can be trained. Otherwise the best attempt so far is mended, trained on, or left for something new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from video2reward.agent.budget import Limits, Spending, reached, wall_left_s
+from video2reward.memory.records import Attempt, Decision, Recollection
+
+GOOD_GSI = 0.8
+LEAST_GAIN = 0.02
+"""A lap that adds less than this to the similarity has not improved it."""
+PATIENCE_LAPS = 2
+FAILED_LAPS = 2
+STILL_RISING = 0.08
+"""Share of the whole reward gained in the last quarter of a training, above which more of the same is worth it."""
+
+
+def first_decision(remembered: Sequence[Recollection]) -> Decision:
+    """Say how the first lap begins: from a near reward that passed, or from nothing."""
+    near = next((hit for hit in remembered if hit.near and hit.passed), None)
+    if near:
+        return Decision(
+            lap=0,
+            action="warm_start",
+            reason=f"Memory holds {near.attempt}: {near.sentence}",
+            numbers={"distance": near.distance, "gsi": near.gsi},
+            parent=near.attempt,
+        )
+    if remembered:
+        hit = remembered[0]
+        reason = f"The nearest remembered reward is no start: {hit.sentence}"
+        return Decision(lap=0, action="explore", reason=reason, numbers={"distance": hit.distance, "gsi": hit.gsi})
+    return Decision(lap=0, action="explore", reason="Nothing like it is remembered: the first rewards start fresh.")
+
+
+def decide(
+    attempts: Sequence[Attempt],
+    limits: Limits,
+    spent: Spending,
+    rising: Mapping[str, float] | None = None,
+) -> Decision:
+    """Decide after a lap. `rising`: by attempt, the share of its reward gained in the last quarter of training."""
+    lap = max((attempt.lap for attempt in attempts), default=0)
+    best = best_of(attempts)
+    numbers = _numbers(attempts, best, limits, spent)
+
+    def say(action, reason: str, parent: Attempt | None = None, ending=None) -> Decision:
+        return Decision(
+            lap=lap, action=action, reason=reason, numbers=numbers, parent=parent.id if parent else None, ending=ending
+        )
+
+    if best and best.passed and best.gsi >= GOOD_GSI:
+        reason = f"{best.id} passes every gate and moves like the clip: GSI {best.gsi:.2f}, {GOOD_GSI} is good enough."
+        return say("stop", reason, best, "passed")
+    if best and best.passed and (stale := _stale_laps(attempts)) >= PATIENCE_LAPS:
+        reason = f"{best.id} passes every gate; {stale} laps have not improved its GSI {best.gsi:.2f} by {LEAST_GAIN}."
+        return say("stop", reason, best, "passed")
+    if limit := reached(limits, spent):
+        if best and best.passed:
+            return say("stop", f"{best.id} passes every gate with GSI {best.gsi:.2f}, and {limit}", best, "passed")
+        near = f" {best.id} came nearest: {_failed(best)}" if best else " No attempt could be judged."
+        return say("stop", f"The budget ended before the gates passed: {limit}{near}", best, "budget")
+    if best is None:
+        if _barren_laps(attempts) >= FAILED_LAPS:
+            reason = f"In {FAILED_LAPS} laps no reward could be trained: {_last_reason(attempts)}"
+            return say("stop", reason, None, "failed")
+        return say("explore", f"No attempt could be judged: {_last_reason(attempts)}")
+    return _go_on(attempts, best, rising or {}, say)
+
+
+def best_of(attempts: Sequence[Attempt]) -> Attempt | None:
+    """Return the best judged attempt: passed first, then similarity; the earlier of equals."""
+    judged = [attempt for attempt in attempts if attempt.critique]
+    return max(judged, key=lambda attempt: attempt.rank, default=None)
+
+
+def gain_of_last_quarter(rewards: Sequence[float]) -> float:
+    """Return which share of a training's whole gain in reward its last quarter brought; 0 for short curves."""
+    if len(rewards) < 16:
+        return 0.0
+    tail = max(2, len(rewards) // 8)
+
+    def mean(part: Sequence[float]) -> float:
+        return sum(part) / len(part)
+
+    start, before, end = mean(rewards[:tail]), mean(rewards[-3 * tail : -2 * tail]), mean(rewards[-tail:])
+    span = max(end, before) - start
+    return max(0.0, end - before) / span if span > 1e-9 else 0.0
+
+
+def _go_on(attempts: Sequence[Attempt], best: Attempt, rising: Mapping[str, float], say) -> Decision:
+    if best.passed:
+        part, value = _worst_part(best)
+        return say(
+            "refine", f"{best.id} passes with GSI {best.gsi:.2f}; what is furthest off is {part} ({value:.3f}).", best
+        )
+    share = rising.get(best.id, 0.0)
+    repeated = best.program.parent is not None and any(a.id == best.program.parent for a in attempts)
+    if share >= STILL_RISING and not repeated:
+        reason = f"{best.id} was still learning: the last quarter brought {share:.0%} of its reward. {_failed(best)}"
+        return say("train_longer", reason, best)
+    passed_gates = sum(gate.passed for gate in best.critique.gates) if best.critique else 0
+    if _stale_laps(attempts) >= 1:
+        reason = f"Mending {best.id} brought nothing ({_failed(best)}): something new is tried."
+        return say("explore", reason, best)
+    if passed_gates >= 2:
+        return say("refine", f"{best.id} came nearest: {_failed(best)}", best)
+    return say("explore", f"{best.id} is too far from walking to be mended: {_failed(best)}", best)
+
+
+def _numbers(attempts: Sequence[Attempt], best: Attempt | None, limits: Limits, spent: Spending) -> dict[str, float]:
+    return {
+        "attempts": float(len(attempts)),
+        "passed": float(sum(attempt.passed for attempt in attempts)),
+        "best_gsi": round(best.gsi, 4) if best else 0.0,
+        "best_gsi_ungated": round(best.critique.similarity.gsi_ungated, 4) if best and best.critique else 0.0,
+        "stale_laps": float(_stale_laps(attempts)),
+        "wall_s": round(spent.wall_s, 1),
+        "wall_left_s": round(wall_left_s(limits, spent), 1),
+        "env_steps": float(spent.env_steps),
+    }
+
+
+def _stale_laps(attempts: Sequence[Attempt]) -> int:
+    """Count the laps at the end that did not improve the best so far."""
+    stale, best = 0, None
+    for lap in sorted({attempt.lap for attempt in attempts}):
+        found = best_of([attempt for attempt in attempts if attempt.lap == lap])
+        if found is None:
+            stale += best is not None
+        elif best is None or _better(found, best):
+            best, stale = found, 0
+        else:
+            stale += 1
+    return stale
+
+
+def _better(found: Attempt, best: Attempt) -> bool:
+    if found.passed != best.passed:
+        return found.passed
+    if best.passed:
+        return found.gsi >= best.gsi + LEAST_GAIN
+    return found.rank[2] >= best.rank[2] + LEAST_GAIN
+
+
+def _barren_laps(attempts: Sequence[Attempt]) -> int:
+    return len({attempt.lap for attempt in attempts})
+
+
+def _failed(attempt: Attempt) -> str:
+    gates = attempt.critique.gates if attempt.critique else ()
+    said = [gate.sentence for gate in gates if not gate.passed]
+    return " ".join(said) if said else "every gate passed."
+
+
+def _worst_part(attempt: Attempt) -> tuple[str, float]:
+    """Return the error that costs most similarity, measured by the scales of GSI."""
+    assert attempt.critique is not None
+    parts = attempt.critique.similarity
+    scales = {"E_f": 0.1, "E_beta": 0.1, "E_phi": 0.1, "E_Fr": 0.25}
+    name = max(scales, key=lambda key: getattr(parts, key) / scales[key])
+    words = {"E_f": "the cadence", "E_beta": "the duty factor", "E_phi": "the footfall order", "E_Fr": "the speed"}
+    return f"{words[name]}, {name}", getattr(parts, name)
+
+
+def _last_reason(attempts: Sequence[Attempt]) -> str:
+    for attempt in reversed(attempts):
+        if attempt.program.status == "rejected":
+            return f"{attempt.id} was refused: {attempt.program.reason}"
+        if attempt.training and attempt.training.status != "ok":
+            return f"{attempt.id} {attempt.training.status}: {attempt.training.reason}"
+    return "the author gave nothing that could be used."

@@ -1,0 +1,278 @@
+"""The nodes of the loop. Each finds its own result on disk when it is entered a second time and does nothing twice."""
+
+from __future__ import annotations
+
+import math
+import os
+import traceback
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from video2reward.agent.authors import Author, AuthorBrief
+from video2reward.agent.budget import Limits, Purse, env_steps_left, wall_left_s
+from video2reward.agent.decide import best_of, decide, first_decision, gain_of_last_quarter
+from video2reward.agent.folder import ProposedLap, RunFolder, prior_of
+from video2reward.agent.state import RunState
+from video2reward.agent.toolbox import Toolbox
+from video2reward.memory import runs
+from video2reward.memory.errors import AuthorFailed, BadClip
+from video2reward.memory.records import (
+    Attempt,
+    ClipDescription,
+    Critique,
+    Decision,
+    MotionTarget,
+    Recollection,
+    RewardDraft,
+    TrainingSpec,
+)
+from video2reward.sim.config import robot_config
+
+JUDGE_SEED = 1000
+_DEFAULT_ENV_STEPS = {"quadruped": 400_000, "biped": 900_000}
+_MOST_ENV_STEPS = 20_000_000
+_JUDGING_S = 12.0
+_REMEMBERED = 3
+
+
+class Remembering(Protocol):
+    """What the loop needs of the memory."""
+
+    def recall(self, motion: MotionTarget, robot: str | None, k: int) -> list[Recollection]: ...
+
+    def remember(self, attempt: Attempt, folder: Path) -> None: ...
+
+
+@dataclass
+class Nodes:
+    """The nodes, and what they act on."""
+
+    disk: RunFolder
+    tools: Toolbox
+    author: Author
+    memory: Remembering | None
+    limits: Limits
+    purse: Purse
+    tell: Callable[..., None]
+    on_row: Callable[[str, dict[str, object]], None]
+    on_share: Callable[[float], None]
+    interrupted: Callable[[], bool] = lambda: False
+
+    def watch(self, state: RunState) -> RunState:
+        """Follow the subject through the clip."""
+        path = self.disk.path / "description.json"
+        if path.exists() and (self.disk.path / "track.json").exists():
+            description = runs.load(ClipDescription, path)
+        else:
+            description = self.tools.describe(state["request"], self.disk.path, self.on_share)
+        quality = description.quality
+        if quality.verdict == "refuse" or description.gait is None:
+            why = " ".join(quality.reasons) or "no gait could be measured."
+            raise BadClip(f"{description.clip.path} cannot be used: {why}", " ".join(quality.advice))
+        gait = description.gait
+        self.tell(
+            "watched", subject=description.subject, gait=gait.gait, stride_frequency_hz=gait.stride_frequency_hz,
+            speed_leg_lengths_s=gait.speed_leg_lengths_s, verdict=quality.verdict, reasons=quality.reasons,
+        )  # fmt: skip
+        return {"gait": gait}
+
+    def describe(self, state: RunState) -> RunState:
+        """Carry the gait over to the robot."""
+        target = self.tools.retarget(state["gait"], state["request"].robot)
+        if target.feasibility == "infeasible":
+            raise BadClip(f"{target.robot} cannot move like this: {' '.join(target.notes)}", "Choose another clip.")
+        runs.save(target, self.disk.path / "target.json")
+        self.tell(
+            "target", robot=target.robot, gait=target.gait, speed_m_s=target.speed_m_s,
+            stride_frequency_hz=target.stride_frequency_hz, notes=target.notes,
+        )  # fmt: skip
+        return {"target": target}
+
+    def recall(self, state: RunState) -> RunState:
+        """Look for rewards that made something much like it."""
+        hits = self.memory.recall(state["target"], state["request"].robot, _REMEMBERED) if self.memory else []
+        decision = first_decision(hits)
+        self._record(decision)
+        return {"remembered": hits, "decision": decision, "lap": 0}
+
+    def propose(self, state: RunState) -> RunState:
+        """Have the author write this lap's candidates; guard and try each."""
+        lap = state["lap"] + 1
+        proposed = self._drafts(state, lap)
+        ids = [f"L{lap}-C{index + 1}" for index in range(max(len(proposed.drafts), 1))]
+        if not proposed.drafts:
+            self.disk.save_refused(ids[0], self.author.name, proposed.failure)
+            return {"lap": lap, "candidates": ids}
+        with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
+            written = [
+                pool.submit(self.tools.write_reward, draft, state["target"], self.disk.attempt(attempt), attempt)
+                for attempt, draft in zip(ids, proposed.drafts, strict=True)
+            ]
+        for program in (future.result() for future in written):
+            self.tell("proposed", attempt=program.id, lap=lap, status=program.status, reason=program.reason,
+                      rationale=program.rationale, edits=program.edits)  # fmt: skip
+        return {"lap": lap, "candidates": ids}
+
+    def train(self, state: RunState) -> RunState:
+        """Train every candidate that was not refused, each in a worker of its own."""
+        ids = [attempt for attempt in state["candidates"] if self.disk.program(attempt).status == "ok"]
+        cores = os.cpu_count() or 1
+        parallel = min(len(ids), cores)
+        if ids:
+            specs = [self._spec(state, attempt, len(ids), parallel, cores) for attempt in ids]
+            folders = [self.disk.attempt(attempt) for attempt in ids]
+            done = self.tools.train(specs, folders, parallel, self.on_row, self._reason_to_stop)
+            for run in done:
+                self.disk.save_training(run)
+                self.tell("trained", attempt=run.attempt, status=run.status, reason=run.reason,
+                          env_steps=run.env_steps, wall_s=run.wall_s)  # fmt: skip
+        return {}
+
+    def judge(self, state: RunState) -> RunState:
+        """Have every policy judged by a process that never runs reward code."""
+        failure: Exception | None = None
+        judged = 0
+        for attempt in state["candidates"]:
+            training = self.disk.training(attempt)
+            if training is None or training.checkpoint is None or training.status == "rejected":
+                continue
+            try:
+                critique = self.disk.critique(attempt) or self._verdict(state, attempt)
+            except Exception as error:  # one policy that cannot be judged does not take the others with it
+                failure = error
+                self.tell("judge_failed", attempt=attempt, error=str(error), traceback=traceback.format_exc())
+                continue
+            judged += 1
+            self.tell("judged", attempt=attempt, passed=critique.passed, gsi=critique.similarity.gsi,
+                      verdict=critique.verdict, spent_s=round(self.purse.now().wall_s, 1))  # fmt: skip
+        if failure and not judged:
+            raise failure
+        return {}
+
+    def remember(self, state: RunState) -> RunState:
+        """Write the lap's attempts down, failures too, and put them into the memory."""
+        for index, name in enumerate(state["candidates"]):
+            folder = self.disk.attempt(name)
+            program, draft = self.disk.program(name), self.disk.draft(name)
+            ours = draft.warm_start if draft else None
+            attempt = Attempt(
+                id=name,
+                lap=state["lap"],
+                candidate=index + 1,
+                target=state["target"],
+                program=program,
+                training=self.disk.training(name),
+                critique=self.disk.critique(name),
+                recalled_from=ours if ours in {hit.attempt for hit in state["remembered"]} else None,
+            )
+            runs.save(attempt, folder / "attempt.json")
+            if self.memory:
+                self.memory.remember(attempt, folder)
+        self._count(state["lap"])
+        return {}
+
+    def decide(self, state: RunState) -> RunState:
+        """Choose what comes next by the rules, and write it down with its numbers."""
+        attempts = self.disk.attempts()
+        decision = decide(attempts, self.limits, self.purse.now(), self._rising(attempts))
+        if asked := self._asked_to_stop():
+            best = best_of(attempts)
+            decision = decision.model_copy(
+                update={"action": "stop", "ending": "stopped", "reason": asked, "parent": best.id if best else None}
+            )
+        self._record(decision)
+        return {"decision": decision}
+
+    def _drafts(self, state: RunState, lap: int) -> ProposedLap:
+        """Return the author's drafts of a lap; an author that was asked once is not asked again."""
+        if kept := self.disk.lap(lap):
+            return kept
+        spent = self.purse.now()
+        brief = AuthorBrief(
+            target=state["target"],
+            gait=state["gait"],
+            lap=lap,
+            decision=state["decision"],
+            parents=self.disk.parents(state["decision"].parent),
+            remembered=tuple(prior for hit in state["remembered"] if (prior := prior_of(hit))),
+            wall_left_s=wall_left_s(self.limits, spent),
+            env_steps_left=env_steps_left(self.limits, spent),
+        )
+        drafts: tuple[RewardDraft, ...] = ()
+        failure = ""
+        try:
+            seed = 1000 * state["request"].seed + lap
+            drafts = tuple(self.author.propose(brief, self.limits.candidates, seed))
+        except AuthorFailed as error:
+            failure = str(error)
+            self.tell("author_failed", lap=lap, reason=failure)
+        proposed = ProposedLap(
+            lap=lap, drafts=drafts, failure=failure or "the author proposed nothing.", begun_wall_s=spent.wall_s
+        )
+        self.disk.save_lap(proposed)
+        return proposed
+
+    def _spec(self, state: RunState, attempt: str, num: int, parallel: int, cores: int) -> TrainingSpec:
+        request, robot = state["request"], robot_config(state["target"].robot)
+        draft = self.disk.draft(attempt)
+        wanted = draft.max_env_steps if draft and draft.max_env_steps else _DEFAULT_ENV_STEPS[robot.kind]
+        spent = self.purse.now()
+        left = env_steps_left(self.limits, spent)
+        most = _MOST_ENV_STEPS if left is None else max(left // num, 1)
+        rounds = math.ceil(num / parallel)
+        time_s = (wall_left_s(self.limits, spent) - _JUDGING_S * num) / rounds
+        lap, candidate = state["lap"], int(attempt.rpartition("C")[2])
+        return TrainingSpec(
+            attempt=attempt,
+            reward="reward.py",
+            target=state["target"],
+            seed=request.seed * 10_000 + lap * 100 + candidate,
+            num_threads=max(1, cores // parallel),
+            max_env_steps=max(1, min(wanted, most)),
+            max_wall_s=max(5.0, round(time_s, 1)),
+            warm_start=self._policy_of(draft.warm_start, state["remembered"]) if draft and draft.warm_start else None,
+        )
+
+    def _policy_of(self, attempt: str, remembered: list[Recollection]) -> str | None:
+        """Return the path of the policy to start from, of this run or of a remembered one; None where it is gone."""
+        folder = next((hit.folder for hit in remembered if hit.attempt == attempt), self.disk.attempt(attempt))
+        policy = folder / "policy.pt"
+        return str(policy.resolve()) if policy.is_file() else None
+
+    def _verdict(self, state: RunState, attempt: str) -> Critique:
+        folder, seed = self.disk.attempt(attempt), JUDGE_SEED + state["lap"]
+        return self.tools.judge(folder, state["target"], state["gait"], self.disk.path, seed, False)
+
+    def _reason_to_stop(self) -> str:
+        if asked := self._asked_to_stop():
+            return asked
+        if wall_left_s(self.limits, self.purse.now()) <= 0.0:
+            return f"the {self.limits.wall_s / 60:.3g} minutes ended."
+        return ""
+
+    def _asked_to_stop(self) -> str:
+        if self.interrupted() or (self.disk.path / "STOP").exists():
+            return "The run was asked to stop."
+        return ""
+
+    def _count(self, lap: int) -> None:
+        attempts = self.disk.attempts()
+        spent = self.purse.now()
+        proposed = self.disk.lap(lap)
+        begun_s = proposed.begun_wall_s if proposed else spent.wall_s
+        self.purse.note(
+            laps=lap,
+            candidates=len(attempts),
+            env_steps=sum(attempt.training.env_steps for attempt in attempts if attempt.training),
+            longest_lap_s=max(spent.longest_lap_s, spent.wall_s - begun_s),
+        )
+
+    def _rising(self, attempts: list[Attempt]) -> dict[str, float]:
+        return {attempt.id: gain_of_last_quarter(self.disk.rewards(attempt.id)) for attempt in attempts}
+
+    def _record(self, decision: Decision) -> None:
+        self.disk.add_decision(decision)
+        self.tell("decided", **decision.model_dump())

@@ -1,0 +1,96 @@
+"""The tools as the loop calls them. The loop knows only this protocol; tests put small real tools behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from video2reward.memory.records import (
+    ClipDescription,
+    Critique,
+    GaitDescriptor,
+    MotionTarget,
+    RewardDraft,
+    RewardProgram,
+    RunRequest,
+    TrainingRun,
+    TrainingSpec,
+)
+from video2reward.sim.config import robot_config
+
+ShareDone = Callable[[float], None]
+TrainingRow = Callable[[str, dict[str, object]], None]
+
+
+class Toolbox(Protocol):
+    """What the nodes may do to the world."""
+
+    def describe(self, request: RunRequest, run: Path, progress: ShareDone) -> ClipDescription:
+        """Follow the subject of the clip and measure its gait; write what was found into the run folder."""
+        ...
+
+    def retarget(self, gait: GaitDescriptor, robot: str) -> MotionTarget: ...
+
+    def write_reward(self, draft: RewardDraft, target: MotionTarget, folder: Path, attempt: str) -> RewardProgram: ...
+
+    def train(
+        self, specs: Sequence[TrainingSpec], folders: Sequence[Path], parallel: int, on_row: TrainingRow,
+        should_stop: Callable[[], str],
+    ) -> list[TrainingRun]: ...  # fmt: skip
+
+    def judge(
+        self, folder: Path, target: MotionTarget, gait: GaitDescriptor | None, run: Path, seed: int, video: bool
+    ) -> Critique:
+        """Roll the frozen policy out on a seed it has not seen, measure, and write critique.json."""
+        ...
+
+    def report(self, run: Path) -> Path: ...
+
+
+class Tools:
+    """The real tools, each imported when it is first used."""
+
+    def describe(self, request: RunRequest, run: Path, progress: ShareDone) -> ClipDescription:
+        from video2reward.tools.describe import describe_clip
+
+        _, description = describe_clip(
+            request.clip,
+            run,
+            keypoints=request.keypoints,
+            slow_motion_factor=request.slow_motion_factor,
+            progress=progress,
+        )
+        return description
+
+    def retarget(self, gait: GaitDescriptor, robot: str) -> MotionTarget:
+        from video2reward.tools.retarget import retarget
+
+        return retarget(gait, robot_config(robot))
+
+    def write_reward(self, draft: RewardDraft, target: MotionTarget, folder: Path, attempt: str) -> RewardProgram:
+        from video2reward.tools.write_reward import write_reward
+
+        return write_reward(draft, target, folder, attempt=attempt)
+
+    def train(
+        self, specs: Sequence[TrainingSpec], folders: Sequence[Path], parallel: int, on_row: TrainingRow,
+        should_stop: Callable[[], str],
+    ) -> list[TrainingRun]:  # fmt: skip
+        from video2reward.tools.train_policy import submit, train_policies
+
+        paths = [submit(spec, folder) for spec, folder in zip(specs, folders, strict=True)]
+        return train_policies(paths, parallel=parallel, on_progress=on_row, should_stop=should_stop)
+
+    def judge(
+        self, folder: Path, target: MotionTarget, gait: GaitDescriptor | None, run: Path, seed: int, video: bool
+    ) -> Critique:
+        from video2reward.tools.render_and_critique import render_and_critique
+
+        track_dir = run if (run / "track.json").exists() else None
+        return render_and_critique(folder, target, gait=gait, seed=seed, track_dir=track_dir, video=video)
+
+    def report(self, run: Path) -> Path:
+        from video2reward.tools.critic.report import write_report
+
+        return write_report(run)
