@@ -5,10 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
+from video2reward.memory.errors import MissingPart
 from video2reward.tools.video import Frame
+
+try:
+    import cv2
+except ImportError as missing:  # the full build of OpenCV, which mediapipe brings, asks for libGL
+    raise MissingPart(
+        f"OpenCV cannot be loaded here ({missing}).",
+        "Install it: apt install libgl1 libglib2.0-0, or opencv-python-headless.",
+    ) from missing
 
 WORK_SIDE_PX = 640
 """Optical flow is followed on pictures of at most this side."""
