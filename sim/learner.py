@@ -40,7 +40,7 @@ class PpoConfig:
 
 def make_actor(observations: TensorDict, num_actions: int, cfg: PpoConfig) -> MLPModel:
     """Build the policy network: normalised observations, ELU, a Gaussian over actions."""
-    distribution = {"class_name": _GAUSSIAN, "init_std": cfg.init_std, "std_type": "scalar"}
+    distribution = {"class_name": _GAUSSIAN, "init_std": cfg.init_std, "std_type": "log"}
     return MLPModel(
         observations, _OBS_GROUPS, "actor", num_actions, cfg.hidden_dims, "elu", True, distribution_cfg=distribution
     )
