@@ -12,6 +12,7 @@ MIN_STRIDE_HZ = 0.3
 MAX_STRIDE_HZ = 5.0
 PHASE_GRID = np.arange(256) / 256
 _MAX_HARMONICS = 8
+_ROBUST_PASSES = 6
 
 
 @dataclass(frozen=True)
@@ -84,13 +85,23 @@ def find_stride(signals: NDArray[np.float64], fps: float) -> Stride | None:
 
 
 def mean_cycle(values: NDArray[np.float64], phase: NDArray[np.float64], num_harmonics: int) -> MeanCycle:
-    """Fit the mean stride to values (T,) by least squares, with a straight drift beside it that is thrown away."""
+    """Fit the mean stride to values (T,), with a straight drift beside it that is thrown away.
+
+    Least squares, re-weighted (Tukey's bisquare) so that a few frames in which left and right were mixed up, or a point
+    jumped, do not bend the mean of all strides.
+    """
     known = np.isfinite(values)
     num_harmonics = max(1, min(num_harmonics, _MAX_HARMONICS, (int(known.sum()) - 4) // 3))
     drift = (phase - phase.mean()) / max(np.ptp(phase), 1e-9)
     columns = np.column_stack([_harmonics(phase, num_harmonics), drift])
-    solution = np.linalg.lstsq(columns[known], values[known], rcond=None)[0]
-    residual = values[known] - columns[known] @ solution
+    seen, wanted = columns[known], values[known]
+    solution = np.linalg.lstsq(seen, wanted, rcond=None)[0]
+    for _ in range(_ROBUST_PASSES):
+        residual = wanted - seen @ solution
+        spread = 1.4826 * float(np.median(np.abs(residual))) + 1e-9
+        weight = np.clip(1 - (residual / (4.685 * spread)) ** 2, 0.0, 1.0)
+        solution = np.linalg.lstsq(seen * weight[:, None], wanted * weight, rcond=None)[0]
+    residual = wanted - seen @ solution
     moving = values[known] - columns[known][:, [0, -1]] @ solution[[0, -1]]
     total = float((moving**2).sum())
     solution[1:-1] *= _trust(solution[1:-1], residual, int(known.sum()) - columns.shape[1])

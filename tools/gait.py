@@ -140,10 +140,17 @@ def _ground_px(foot: _FootCycle) -> float:
 
 
 def _backward_speed(foot: _FootCycle, stride: Stride) -> float:
-    """Return how fast the foot goes back against the body while it is low: the speed of the ground under it."""
-    up = foot.up.at(PHASE_GRID)
-    low = up <= np.quantile(up, 0.3)
-    return -float(np.median(foot.forward.slope(PHASE_GRID[low], stride.frequency_hz)))
+    """Return how fast the foot goes back against the body in the middle of stance: the speed of the ground under it."""
+    around = _middle_of_stance(foot) + np.linspace(-0.12, 0.12, 25)
+    return -float(np.median(foot.forward.slope(around, stride.frequency_hz)))
+
+
+def _middle_of_stance(foot: _FootCycle) -> float:
+    """Return the phase at which the foot, on its way back, is as far ahead as behind: the fundamental's zero.
+
+    A foot that goes back at one speed and forward at another is odd about the middle of its stance, whatever its duty.
+    """
+    return turn(np.angle(foot.forward.fundamental) / (2 * np.pi) + 0.25)
 
 
 def _mean_speed(body: Body) -> float:
@@ -183,7 +190,14 @@ def _contact(
     harmonics: int,
     skeleton: Skeleton,
 ) -> _Contact:
-    """Return when in the stride the foot touches down and for how long it stays."""
+    """Return when in the stride the foot touches down and for how long it stays.
+
+    A walking person by Zeni et al. (2008): from the heel farthest ahead of the pelvis to the toe farthest behind. When
+    running, and in animals, feet swing back before they land and after they leave: there, by when the foot is slow over
+    the ground and low.
+    """
+    if skeleton == "person" and not _bounces(foot, trunk[1]) and (walking := _zeni(limb, foot, stride, harmonics)):
+        return walking
     up = foot.up.at(PHASE_GRID) + trunk[1].at(PHASE_GRID)
     forward_slope = foot.forward.slope(PHASE_GRID, stride.frequency_hz)
     forward_slope = forward_slope + trunk[0].slope(PHASE_GRID, stride.frequency_hz)
@@ -191,14 +205,33 @@ def _contact(
     slow = np.hypot(ground_px_s + forward_slope, up_slope) < CONTACT_SPEED * max(abs(ground_px_s), 0.3 * leg_px)
     low = up - np.quantile(up, 0.05) < CONTACT_HEIGHT * leg_px
     arc = longest_arc(slow & low, bridge=int(BRIDGE * len(PHASE_GRID)))
-    # The fundamental of "back at one speed, forward at another" crosses zero in the middle of stance.
-    middle = turn(np.angle(foot.forward.fundamental) / (2 * np.pi) + 0.25)
+    middle = _middle_of_stance(foot)
     if arc is None or not 0.08 < arc[1] < 0.95:
         low_share = float(np.clip(low.mean(), 0.2, 0.8))
         return _Contact(turn(middle - low_share / 2), low_share, 0.2)
     start, length = arc
     off = abs((start + length / 2 - middle + 0.5) % 1.0 - 0.5)
     return _Contact(start, length, float(np.clip(1 - off / 0.15, 0.2, 1)))
+
+
+def _bounces(foot: _FootCycle, trunk_up: MeanCycle) -> bool:
+    """Tell a run from a walk: over the standing leg the trunk is at its lowest, and not, as in a walk, at its highest.
+
+    Cavagna et al. (1976): running is bouncing, walking vaulting.
+    """
+    middle = _middle_of_stance(foot)
+    twice_a_stride = trunk_up.at(np.array([middle, middle + 0.25, middle + 0.5, middle + 0.75])) * (1, -1, 1, -1)
+    return float(twice_a_stride.sum()) < 0
+
+
+def _zeni(limb: Limb, foot: _FootCycle, stride: Stride, harmonics: int) -> _Contact | None:
+    """Return the contact of a walk; None where it does not last about two thirds of the stride."""
+    ends = []
+    for points, extreme in ((limb.heel, np.argmax), (limb.toe, np.argmin)):
+        cycle = foot.forward if points is None else mean_cycle(points[:, 0], stride.phase, harmonics)
+        ends.append(float(PHASE_GRID[extreme(cycle.at(PHASE_GRID))]))
+    duty = turn(ends[1] - ends[0])
+    return _Contact(ends[0], duty, 0.9) if 0.52 <= duty < 0.85 else None
 
 
 def _limb_cycle(
