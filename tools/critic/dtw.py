@@ -136,6 +136,6 @@ def _points(cycle: Cycle, names: list[str]) -> Floats | None:
 
 
 def _mirror(name: str) -> str:
-    """Return the name of the same joint on the other side: FL_foot is FR_foot's, RL_mid is RR_mid's, L_foot R_foot's."""
+    """Return the same joint on the other side: FR_foot for FL_foot, RR_mid for RL_mid, R_foot for L_foot."""
     limb, _, part = name.partition("_")
     return f"{limb[:-1]}{limb[-1:].translate(_MIRRORED)}_{part}"
