@@ -6,40 +6,20 @@ motion; only the speed does. Phases are those of touchdown, in strides, 0 for th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from video2reward.memory.errors import BadClip
 from video2reward.memory.records import GaitDescriptor, KeypointTrack, Skeleton, Travel
-from video2reward.tools.body import Body, Limb, read_body
-from video2reward.tools.cycle import PHASE_GRID, MeanCycle, Stride, find_stride, longest_arc, mean_cycle, turn
+from video2reward.tools.body import Body, read_body
+from video2reward.tools.contact import FootCycle, Going, backward_speed, find_contact
+from video2reward.tools.cycle import PHASE_GRID, Stride, find_stride, mean_cycle, turn
 from video2reward.tools.gait_labels import gait_label
 from video2reward.tools.track import TrackArrays
 
 GRAVITY_M_S2 = 9.81
 ASSUMED_LEG_LENGTH_M: dict[Skeleton, float] = {"person": 0.9, "quadruped": 0.5}
 """Hip to ground: an adult person; a large dog. A clip shows no metres, so speed is measured in leg lengths."""
-CONTACT_SPEED = 0.45
-"""A foot on the ground is slower than this share of the body's speed, in the frame of the ground."""
-CONTACT_HEIGHT = 0.15
-"""... and lower than this share of the leg length."""
-BRIDGE = 0.1
-"""Holes in a contact of at most this share of a stride are noise: no foot swings that fast."""
 NUM_BINS = 32
 _CYCLE_CUTOFF_HZ = 10.0
-
-
-@dataclass(frozen=True)
-class _FootCycle:
-    forward: MeanCycle
-    up: MeanCycle
-
-
-@dataclass(frozen=True)
-class _Contact:
-    touchdown: float
-    duty: float
-    sure: float
 
 
 def describe_gait(track: KeypointTrack, arrays: TrackArrays) -> GaitDescriptor:
@@ -50,7 +30,7 @@ def describe_gait(track: KeypointTrack, arrays: TrackArrays) -> GaitDescriptor:
         raise BadClip("the limbs show no rhythm: nothing walks, trots or runs here.", "Give a clip of steady strides.")
     harmonics = max(2, int(min(_CYCLE_CUTOFF_HZ, 0.4 * body.fps) / stride.frequency_hz))
     feet = {
-        limb: _FootCycle(*(mean_cycle(points.foot[:, axis], stride.phase, harmonics) for axis in range(2)))
+        limb: FootCycle(*(mean_cycle(points.foot[:, axis], stride.phase, harmonics) for axis in range(2)))
         for limb, points in body.limbs.items()
     }
     trunk = [mean_cycle(body.trunk_w[:, axis], stride.phase, 2) for axis in range(2)]
@@ -58,15 +38,14 @@ def describe_gait(track: KeypointTrack, arrays: TrackArrays) -> GaitDescriptor:
     if np.mean([np.ptp(foot.forward.at(PHASE_GRID)) for foot in feet.values()]) < 0.05 * leg_px:
         raise BadClip("the subject stands: its feet hardly move against its body.", "Give a clip of steady strides.")
 
-    belt_px_s = float(np.median([_backward_speed(foot, stride) for foot in feet.values()]))
     speed_px_s = _mean_speed(body)
+    backwards = speed_px_s < -0.2 * leg_px and track.camera != "unknown"
+    belt_px_s = float(np.median([backward_speed(foot, stride, -1 if backwards else 1) for foot in feet.values()]))
     notes = list(body.notes)
     travel, speed_px_s, speed_sure = _travel(track, speed_px_s, belt_px_s, leg_px, notes)
     ground_px_s = speed_px_s if travel != "on_the_spot" else belt_px_s
-    contacts = {
-        limb: _contact(body.limbs[limb], foot, trunk, stride, ground_px_s, leg_px, harmonics, body.skeleton)
-        for limb, foot in feet.items()
-    }
+    going = Going(body.skeleton, stride, trunk[0], trunk[1], ground_px_s, leg_px, harmonics)
+    contacts = {limb: find_contact(body.limbs[limb], foot, going) for limb, foot in feet.items()}
     reference = next(iter(contacts))
     zero = contacts[reference].touchdown
     phases = {limb: turn(contact.touchdown - zero) for limb, contact in contacts.items()}
@@ -114,7 +93,7 @@ def describe_gait(track: KeypointTrack, arrays: TrackArrays) -> GaitDescriptor:
     )
 
 
-def _leg_length_px(body: Body, feet: dict[str, _FootCycle]) -> float:
+def _leg_length_px(body: Body, feet: dict[str, FootCycle]) -> float:
     """Return the standing leg: hip over the ground, from the height of the hips over the lowest paths of the feet.
 
     The robot's leg length is the same: hip axis to ground. Where no hip was seen, a shoulder (1.15 times its height)
@@ -134,23 +113,9 @@ def _leg_length_px(body: Body, feet: dict[str, _FootCycle]) -> float:
     return max(top, 1.0)
 
 
-def _ground_px(foot: _FootCycle) -> float:
+def _ground_px(foot: FootCycle) -> float:
     """Return where the ground lies under a foot, relative to the trunk: the lowest fifth of its path."""
     return float(np.quantile(foot.up.at(PHASE_GRID), 0.1))
-
-
-def _backward_speed(foot: _FootCycle, stride: Stride) -> float:
-    """Return how fast the foot goes back against the body in the middle of stance: the speed of the ground under it."""
-    around = _middle_of_stance(foot) + np.linspace(-0.12, 0.12, 25)
-    return -float(np.median(foot.forward.slope(around, stride.frequency_hz)))
-
-
-def _middle_of_stance(foot: _FootCycle) -> float:
-    """Return the phase at which the foot, on its way back, is as far ahead as behind: the fundamental's zero.
-
-    A foot that goes back at one speed and forward at another is odd about the middle of its stance, whatever its duty.
-    """
-    return turn(np.angle(foot.forward.fundamental) / (2 * np.pi) + 0.25)
 
 
 def _mean_speed(body: Body) -> float:
@@ -178,60 +143,6 @@ def _travel(
     if abs(speed_px_s) < max(0.2 * leg_px, 0.25 * abs(belt_px_s)):
         return "on_the_spot", speed_px_s, sure
     return ("forward" if speed_px_s > 0 else "backward"), speed_px_s, sure
-
-
-def _contact(
-    limb: Limb,
-    foot: _FootCycle,
-    trunk: list[MeanCycle],
-    stride: Stride,
-    ground_px_s: float,
-    leg_px: float,
-    harmonics: int,
-    skeleton: Skeleton,
-) -> _Contact:
-    """Return when in the stride the foot touches down and for how long it stays.
-
-    A walking person by Zeni et al. (2008): from the heel farthest ahead of the pelvis to the toe farthest behind. When
-    running, and in animals, feet swing back before they land and after they leave: there, by when the foot is slow over
-    the ground and low.
-    """
-    if skeleton == "person" and not _bounces(foot, trunk[1]) and (walking := _zeni(limb, foot, stride, harmonics)):
-        return walking
-    up = foot.up.at(PHASE_GRID) + trunk[1].at(PHASE_GRID)
-    forward_slope = foot.forward.slope(PHASE_GRID, stride.frequency_hz)
-    forward_slope = forward_slope + trunk[0].slope(PHASE_GRID, stride.frequency_hz)
-    up_slope = foot.up.slope(PHASE_GRID, stride.frequency_hz) + trunk[1].slope(PHASE_GRID, stride.frequency_hz)
-    slow = np.hypot(ground_px_s + forward_slope, up_slope) < CONTACT_SPEED * max(abs(ground_px_s), 0.3 * leg_px)
-    low = up - np.quantile(up, 0.05) < CONTACT_HEIGHT * leg_px
-    arc = longest_arc(slow & low, bridge=int(BRIDGE * len(PHASE_GRID)))
-    middle = _middle_of_stance(foot)
-    if arc is None or not 0.08 < arc[1] < 0.95:
-        low_share = float(np.clip(low.mean(), 0.2, 0.8))
-        return _Contact(turn(middle - low_share / 2), low_share, 0.2)
-    start, length = arc
-    off = abs((start + length / 2 - middle + 0.5) % 1.0 - 0.5)
-    return _Contact(start, length, float(np.clip(1 - off / 0.15, 0.2, 1)))
-
-
-def _bounces(foot: _FootCycle, trunk_up: MeanCycle) -> bool:
-    """Tell a run from a walk: over the standing leg the trunk is at its lowest, and not, as in a walk, at its highest.
-
-    Cavagna et al. (1976): running is bouncing, walking vaulting.
-    """
-    middle = _middle_of_stance(foot)
-    twice_a_stride = trunk_up.at(np.array([middle, middle + 0.25, middle + 0.5, middle + 0.75])) * (1, -1, 1, -1)
-    return float(twice_a_stride.sum()) < 0
-
-
-def _zeni(limb: Limb, foot: _FootCycle, stride: Stride, harmonics: int) -> _Contact | None:
-    """Return the contact of a walk; None where it does not last about two thirds of the stride."""
-    ends = []
-    for points, extreme in ((limb.heel, np.argmax), (limb.toe, np.argmin)):
-        cycle = foot.forward if points is None else mean_cycle(points[:, 0], stride.phase, harmonics)
-        ends.append(float(PHASE_GRID[extreme(cycle.at(PHASE_GRID))]))
-    duty = turn(ends[1] - ends[0])
-    return _Contact(ends[0], duty, 0.9) if 0.52 <= duty < 0.85 else None
 
 
 def _limb_cycle(

@@ -1,0 +1,114 @@
+"""When a foot is on the ground: touchdown and duty, from its mean path over the stride."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from video2reward.memory.records import Skeleton
+from video2reward.tools.body import Limb
+from video2reward.tools.cycle import PHASE_GRID, MeanCycle, Stride, apart, longest_arc, mean_cycle, turn
+
+CONTACT_SPEED = 0.42
+"""A foot on the ground is slower than this share of the body's speed, in the frame of the ground."""
+CONTACT_HEIGHT = 0.15
+"""... and lower than this share of the leg length."""
+BRIDGE = 0.1
+"""Holes in a contact of at most this share of a stride are noise: no foot swings that fast."""
+
+
+@dataclass(frozen=True)
+class FootCycle:
+    """A foot's mean path relative to the trunk: forward and up, in pixels."""
+
+    forward: MeanCycle
+    up: MeanCycle
+
+
+@dataclass(frozen=True)
+class Going:
+    """What all feet of one subject share: its stride, the trunk's own mean motion, and the ground under it.
+
+    `ground_px_s` is how fast the ground goes back under the body: negative for one that walks backwards.
+    """
+
+    skeleton: Skeleton
+    stride: Stride
+    trunk_forward: MeanCycle
+    trunk_up: MeanCycle
+    ground_px_s: float
+    leg_px: float
+    num_harmonics: int
+
+    @property
+    def direction(self) -> int:
+        return -1 if self.ground_px_s < 0 else 1
+
+
+@dataclass(frozen=True)
+class Contact:
+    """When in the stride a foot touches down and for what share of it it stays."""
+
+    touchdown: float
+    duty: float
+    sure: float
+
+
+def find_contact(limb: Limb, foot: FootCycle, going: Going) -> Contact:
+    """Return when in the stride the foot touches down and for how long it stays.
+
+    A walking person by Zeni et al. (2008): from the heel farthest ahead of the pelvis to the toe farthest behind. When
+    running, and in animals, feet swing back before they land and after they leave: there, by when the foot is slow over
+    the ground and low.
+    """
+    middle = middle_of_stance(foot, going.direction)
+    walker = going.skeleton == "person" and going.direction > 0 and not _bounces(middle, going.trunk_up)
+    if walker and (walking := _zeni(limb, foot, going)):
+        return walking
+    frequency = going.stride.frequency_hz
+    forward_slope = foot.forward.slope(PHASE_GRID, frequency) + going.trunk_forward.slope(PHASE_GRID, frequency)
+    up_slope = foot.up.slope(PHASE_GRID, frequency) + going.trunk_up.slope(PHASE_GRID, frequency)
+    up = foot.up.at(PHASE_GRID) + going.trunk_up.at(PHASE_GRID)
+    slowest = CONTACT_SPEED * max(abs(going.ground_px_s), 0.3 * going.leg_px)
+    slow = np.hypot(going.ground_px_s + forward_slope, up_slope) < slowest
+    low = up - np.quantile(up, 0.05) < CONTACT_HEIGHT * going.leg_px
+    arc = longest_arc(slow & low, bridge=int(BRIDGE * len(PHASE_GRID)))
+    if arc is None or not 0.08 < arc[1] < 0.95:
+        low_share = float(np.clip(low.mean(), 0.2, 0.8))
+        return Contact(turn(middle - low_share / 2), low_share, 0.2)
+    start, length = arc
+    return Contact(start, length, float(np.clip(1 - apart(start + length / 2, middle) / 0.15, 0.2, 1)))
+
+
+def backward_speed(foot: FootCycle, stride: Stride, direction: int = 1) -> float:
+    """Return how fast the foot goes back against the body in the middle of stance: the speed of the ground under it."""
+    around = middle_of_stance(foot, direction) + np.linspace(-0.12, 0.12, 25)
+    return -float(np.median(foot.forward.slope(around, stride.frequency_hz)))
+
+
+def middle_of_stance(foot: FootCycle, direction: int = 1) -> float:
+    """Return the phase at which the foot, on its way over the ground, is as far ahead as behind: the fundamental's zero.
+
+    A foot that goes back at one speed and forward at another is odd about the middle of its stance, whatever its duty.
+    """
+    return turn(np.angle(foot.forward.fundamental) / (2 * np.pi) + 0.25 * direction)
+
+
+def _bounces(middle: float, trunk_up: MeanCycle) -> bool:
+    """Tell a run from a walk: over the standing leg the trunk is at its lowest, and not, as in a walk, at its highest.
+
+    Cavagna et al. (1976): running is bouncing, walking vaulting.
+    """
+    twice_a_stride = trunk_up.at(middle + np.array([0.0, 0.25, 0.5, 0.75])) * (1, -1, 1, -1)
+    return float(twice_a_stride.sum()) < 0
+
+
+def _zeni(limb: Limb, foot: FootCycle, going: Going) -> Contact | None:
+    """Return the contact of a walk; None where it does not last about two thirds of the stride."""
+    ends = []
+    for points, extreme in ((limb.heel, np.argmax), (limb.toe, np.argmin)):
+        known = points is not None
+        cycle = mean_cycle(points[:, 0], going.stride.phase, going.num_harmonics) if known else foot.forward
+        ends.append(float(PHASE_GRID[extreme(cycle.at(PHASE_GRID))]))
+    duty = turn(ends[1] - ends[0])
+    return Contact(ends[0], duty, 0.9) if 0.52 <= duty < 0.85 else None
