@@ -93,5 +93,10 @@ def load_actor(path: Path, observations: TensorDict, num_actions: int, robot: st
     """Return the frozen, deterministic policy of a checkpoint."""
     loaded = load_checkpoint(path, robot)
     actor = make_actor(observations, num_actions, PpoConfig())
-    actor.load_state_dict(loaded["actor_state_dict"])
+    try:
+        actor.load_state_dict(loaded["actor_state_dict"])
+    except (KeyError, RuntimeError):
+        raise BadInput(
+            f"{path} holds a network of another shape.", "It comes from another version: train it again."
+        ) from None
     return actor.eval().requires_grad_(False)
