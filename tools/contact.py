@@ -11,6 +11,8 @@ from video2reward.tools.cycle import PHASE_GRID, MeanCycle, Stride, apart, longe
 
 CONTACT_SPEED = 0.42
 """A foot on the ground is slower than this share of the body's speed, in the frame of the ground."""
+RUNNER_CONTACT_SPEED = 0.55
+"""The same for running people, whose feet roll from heel to toe while they stand."""
 CONTACT_HEIGHT = 0.15
 """... and lower than this share of the leg length."""
 BRIDGE = 0.1
@@ -69,7 +71,8 @@ def find_contact(limb: Limb, foot: FootCycle, going: Going) -> Contact:
     forward_slope = foot.forward.slope(PHASE_GRID, frequency) + going.trunk_forward.slope(PHASE_GRID, frequency)
     up_slope = foot.up.slope(PHASE_GRID, frequency) + going.trunk_up.slope(PHASE_GRID, frequency)
     up = foot.up.at(PHASE_GRID) + going.trunk_up.at(PHASE_GRID)
-    slowest = CONTACT_SPEED * max(abs(going.ground_px_s), 0.3 * going.leg_px)
+    share = RUNNER_CONTACT_SPEED if going.skeleton == "person" else CONTACT_SPEED
+    slowest = share * max(abs(going.ground_px_s), 0.3 * going.leg_px)
     slow = np.hypot(going.ground_px_s + forward_slope, up_slope) < slowest
     low = up - np.quantile(up, 0.05) < CONTACT_HEIGHT * going.leg_px
     arc = longest_arc(slow & low, bridge=int(BRIDGE * len(PHASE_GRID)))
@@ -87,7 +90,7 @@ def backward_speed(foot: FootCycle, stride: Stride, direction: int = 1) -> float
 
 
 def middle_of_stance(foot: FootCycle, direction: int = 1) -> float:
-    """Return the phase at which the foot, on its way over the ground, is as far ahead as behind: the fundamental's zero.
+    """Return the phase at which the foot, on the ground, is as far ahead as behind: the zero of its fundamental.
 
     A foot that goes back at one speed and forward at another is odd about the middle of its stance, whatever its duty.
     """
