@@ -16,7 +16,8 @@ RolloutMaker = Callable[..., Path]
 def make_rollout(tmp_path: Path) -> RolloutMaker:
     """Return a maker of rollout.npz files: a robot paddling a scripted gait at constant speed.
 
-    No policy, no physics: its legs swing by kinematics and its contacts are scripted, enough for what reads and pictures rollouts.
+    No policy, no physics: its legs swing by kinematics and its contacts are scripted, which is enough for
+    what reads and pictures rollouts.
     """
     import mujoco
     from video2reward.sim.config import robot_config
