@@ -15,6 +15,7 @@ Floats = NDArray[np.float64]
 Cycle = Mapping[str, Sequence[Sequence[float]]]
 
 NUM_STRIDES = 2
+NUM_BINS = 32
 _MIRRORED = str.maketrans("LR", "RL")
 
 
@@ -36,46 +37,50 @@ def compare_cycles(robot: Cycle, subject: Cycle) -> CycleDistance | None:
     if not names or any(points is None for points in found):
         return None
     ours, theirs = found
-    num_bins = ours.shape[1]
     candidates = [ours]
     swapped = [_mirror(name) for name in names]
     if set(swapped) == set(names):
         candidates.append(ours[[names.index(name) for name in swapped]])
-    # (mirrors x starts, joints, two strides, 2)
-    starts = (np.arange(num_bins)[:, None] + np.arange(NUM_STRIDES * num_bins)) % num_bins
-    series = np.concatenate([candidate[:, starts].swapaxes(0, 1) for candidate in candidates])
-    wanted = np.tile(theirs, (1, NUM_STRIDES, 1))
-    pairs = series.reshape(-1, *series.shape[2:])
-    distance = dtw(pairs, np.broadcast_to(wanted, series.shape).reshape(pairs.shape))
-    by_alignment = distance.reshape(len(series), len(names)).mean(axis=1)
-    best = int(by_alignment.argmin())
-    whole = [joints.swapaxes(0, 1).reshape(joints.shape[1], -1) for joints in (series[best], wanted)]
-    return CycleDistance(float(by_alignment[best]), fastdtw(*whole), best % num_bins, best >= num_bins)
+    # One stride against one, (bins, bins, mirrors, joints): two strides at any start are rolls and repeats of it.
+    apart = np.stack([_distances(candidate, theirs) for candidate in candidates], axis=2)
+    once = np.arange(NUM_BINS)
+    twice = np.arange(NUM_STRIDES * NUM_BINS) % NUM_BINS
+    rolled = apart[(twice[:, None, None] + once) % NUM_BINS, twice[None, :, None]]  # (2 bins, 2 bins, starts, …)
+    by_alignment = warp(rolled.reshape(*rolled.shape[:2], -1)).reshape(NUM_BINS, len(candidates), -1).mean(axis=-1)
+    start, mirror = np.unravel_index(int(by_alignment.argmin()), by_alignment.shape)
+    moved = candidates[mirror][:, (twice + start) % NUM_BINS]
+    poses = [joints.swapaxes(0, 1).reshape(len(twice), -1) for joints in (moved, theirs[:, twice])]
+    return CycleDistance(float(by_alignment[start, mirror]), fastdtw(*poses), int(start), bool(mirror))
 
 
-def dtw(a: Floats, b: Floats) -> Floats:
-    """Return the path-normalised DTW distance of pairs of series (B, n, D) and (B, m, D): (B,).
+def dtw(a: Floats, b: Floats) -> float:
+    """Return the path-normalised DTW distance of two series (n, D) and (m, D)."""
+    return float(warp(np.linalg.norm(a[:, None] - b[None], axis=-1)[..., None])[0])
 
-    Steps are right, down and diagonal at equal weight; the least total Euclidean cost is divided by the number of
-    cells on its path. Of paths of equal cost the shorter counts, so that the distance is symmetric.
+
+def warp(cost: Floats) -> Floats:
+    """Return the least mean cost along a warp through each of B cost matrices (n, m, B): (B,).
+
+    Steps are right, down and diagonal at equal weight; the least total is divided by the number of cells on its path.
+    Of paths of equal total the shorter counts, so that the distance is symmetric.
     """
-    num_pairs, n, m = len(a), a.shape[1], b.shape[1]
-    cost = np.linalg.norm(a[:, :, None] - b[:, None], axis=-1)
-    total = np.full((num_pairs, n + 1, m + 1), np.inf)
-    length = np.zeros((num_pairs, n + 1, m + 1))
-    total[:, 0, 0] = 0.0
+    n, m, num = cost.shape
+    total = np.full((n + 1, m + 1, num), np.inf)
+    length = np.zeros((n + 1, m + 1, num))
+    total[0, 0] = 0.0
     # Cells of one anti-diagonal depend on the two before it only: they are filled at once.
     for diagonal in range(2, n + m + 1):
         i = np.arange(max(1, diagonal - m), min(n, diagonal - 1) + 1)
         j = diagonal - i
-        best_total, best_length = total[:, i - 1, j - 1], length[:, i - 1, j - 1]
+        best, steps = total[i - 1, j - 1], length[i - 1, j - 1]
         for k, q in ((i - 1, j), (i, j - 1)):
-            other, steps = total[:, k, q], length[:, k, q]
-            better = (other < best_total) | ((other == best_total) & (steps < best_length))
-            best_total, best_length = np.where(better, other, best_total), np.where(better, steps, best_length)
-        total[:, i, j] = best_total + cost[:, i - 1, j - 1]
-        length[:, i, j] = best_length + 1
-    return total[:, n, m] / length[:, n, m]
+            other, other_steps = total[k, q], length[k, q]
+            better = (other < best) | ((other == best) & (other_steps < steps))
+            np.copyto(best, other, where=better)
+            np.copyto(steps, other_steps, where=better)
+        total[i, j] = best + cost[i - 1, j - 1]
+        length[i, j] = steps + 1
+    return total[n, m] / length[n, m]
 
 
 def fastdtw(a: Floats, b: Floats, radius: int = 1) -> float:
@@ -122,17 +127,22 @@ def _halved(series: Floats) -> Floats:
 
 
 def _points(cycle: Cycle, names: list[str]) -> Floats | None:
-    """Return cycles as (joints, bins, 2), all resampled to the longest one's bins; None where that cannot be done."""
+    """Return cycles as (joints, bins, 2), all resampled to NUM_BINS; None where that cannot be done."""
     paths = [np.asarray(cycle[name], dtype=float) for name in names]
     if not paths or any(path.ndim != 2 or len(path) < 2 or not np.isfinite(path).all() for path in paths):
         return None
-    num_bins = 32
-    wanted = np.arange(num_bins) / num_bins
+    wanted = np.arange(NUM_BINS) / NUM_BINS
     resampled = [
         np.column_stack([np.interp(wanted, np.arange(len(path)) / len(path), column, period=1.0) for column in path.T])
         for path in paths
     ]
     return np.stack(resampled)
+
+
+def _distances(a: Floats, b: Floats) -> Floats:
+    """Return the distance of every bin of a from every bin of b, per joint (bins, bins, joints)."""
+    difference = a[:, :, None] - b[:, None]
+    return np.moveaxis(np.sqrt((difference**2).sum(-1)), 0, -1)
 
 
 def _mirror(name: str) -> str:

@@ -58,41 +58,31 @@ def advise(findings: tuple[Finding, ...]) -> tuple[str, ...]:
     """Return one instruction per kind of finding, in their order: what a reward could ask for more or less of."""
     said: dict[str, str] = {}
     for finding in findings:
-        kind = finding.quantity.partition(".")[0]
-        said.setdefault(kind, _ADVICE[kind](finding))
-    return tuple(said.values())
+        kind, _, foot = finding.quantity.partition(".")
+        said.setdefault(kind, _advice(finding, kind, foot))
+    return tuple(text for text in said.values() if text)
 
 
-_ADVICE = {
-    "survival": lambda f: "Reward staying upright more: trunk tilt and roll and pitch rates before everything else.",
-    "body_contact": lambda f: "Carry the trunk higher: a part other than a foot touches the ground.",
-    "trunk_height": lambda f: "Carry the trunk higher: it sinks.",
-    "strict_steps": lambda f: f"Ask {_foot(f)} to step with the clock: it takes too few steps that count.",
-    "clearance": lambda f: f"Lift {_foot(f)} higher in swing: it drags.",
-    "step_length": lambda f: f"Make {_foot(f)} land further ahead: it steps on the spot.",
-    "speed": lambda f: (
-        "Reward forward speed more: it is too slow." if _short(f) else "Hold the speed down: it is too fast."
-    ),
-    "stride_frequency": lambda f: (
-        "Strides come at about twice the frequency: let speed count only while the footfalls match."
-        if f.wanted and f.value > 1.7 * f.wanted
-        else "Take slower, longer strides."
-        if not _short(f)
-        else "Take quicker strides."
-    ),
-    "duty_factor": lambda f: f"Aim the stance of {_foot(f)} {'longer' if _short(f) else 'shorter'}.",
-    "phase_offset": lambda f: f"Make {_foot(f)} touch down at its time: reward the footfall order more.",
-    "chatter": lambda f: f"Punish touchdowns in swing: {_foot(f)} lands more than once a stride.",
-    "drift": lambda f: "Hold the heading: it does not go straight.",
-}
-
-
-def _foot(finding: Finding) -> str:
-    return finding.quantity.partition(".")[2] or "the feet"
-
-
-def _short(finding: Finding) -> bool:
-    return finding.wanted is not None and abs(finding.value) < abs(finding.wanted)
+def _advice(finding: Finding, kind: str, foot: str) -> str:
+    short = finding.wanted is not None and abs(finding.value) < abs(finding.wanted)
+    numbers = f" ({finding.value:.2f}, wanted {finding.wanted:.2f})" if finding.wanted is not None else ""
+    if kind == "stride_frequency":
+        if finding.wanted and finding.value > 1.7 * finding.wanted:
+            return f"Take one stride where it takes two: let speed count only while the footfalls match{numbers}."
+        return f"Take {'quicker' if short else 'slower, longer'} strides{numbers}."
+    return {
+        "survival": "Reward staying upright more: trunk tilt, roll and pitch rates.",
+        "body_contact": "Carry the trunk higher: a part other than a foot touches the ground.",
+        "trunk_height": f"Carry the trunk higher{numbers}.",
+        "strict_steps": f"Make {foot} step with the clock{numbers}.",
+        "clearance": f"Lift {foot} higher in swing: it drags{numbers}.",
+        "step_length": f"Make {foot} land further along the way{numbers}.",
+        "speed": f"{'Reward forward speed more' if short else 'Hold the speed down'}{numbers}.",
+        "duty_factor": f"Aim the stance of {foot} {'longer' if short else 'shorter'}{numbers}.",
+        "phase_offset": f"Make {foot} touch down at its time: reward the footfall order more{numbers}.",
+        "chatter": f"Punish touchdowns in swing: {foot} lands more than once a stride.",
+        "drift": "Hold the heading: it does not go straight.",
+    }.get(kind, "")
 
 
 def _falls(measured: Measurement) -> list[Finding]:
