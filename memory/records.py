@@ -227,6 +227,7 @@ class TrainingSpec(StoredRecord):
     max_env_steps: int = 450_000
     max_wall_s: float = 600.0
     checkpoint_every_s: float = 10.0
+    stop_when_ready: bool = Field(True, description="end early once the robot keeps the footfalls, the speed, its feet")
     warm_start: str | None = None
     weights: dict[str, float] = Field(default_factory=dict, description="weights that override the file's")
 

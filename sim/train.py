@@ -28,8 +28,12 @@ from video2reward.sim.contract import Term
 from video2reward.sim.env import LocomotionEnv
 from video2reward.sim.guard import load_guarded
 from video2reward.sim.learner import PpoConfig, load_checkpoint, make_ppo, save_checkpoint
+from video2reward.sim.terms import footfall_match
 
 CHECKPOINT = "policy.pt"
+# Ready to be judged: so much of the footfalls kept, the speed within so much of the command, falls a minute at most;
+# all measured on the noisy policy, over so many batches, from the state and the target and not from the reward.
+READY_MATCH, READY_SPEED_ERROR, READY_FALLS_PER_MIN, READY_BATCHES = 0.84, 0.08, 1.0, 4
 
 
 def train(spec: TrainingSpec, folder: Path, on_progress: Callable[[dict], None] | None = None) -> TrainingRun:
@@ -78,12 +82,27 @@ class _Loop:
                 except _Diverged as error:
                     status, reason = "diverged", str(error)
                     break
+                if self._ready():
+                    break
                 if self.wall_s > self.spec.max_wall_s:
                     status, reason = "timeout", f"{self.spec.max_wall_s:.0f} s of training were allowed"
                     break
         if status != "diverged" and self.env_steps > self.first_steps:
             self._save()
         return self._result(status, reason)
+
+    def _ready(self) -> bool:
+        """Say whether the last batches show the gait. Only when to stop hangs on it: the verdict is the judge's."""
+        # A warm start shows the gait from the first batch on and is there to become better.
+        if not self.spec.stop_when_ready or self.spec.warm_start or len(self.rows) < READY_BATCHES:
+            return False
+        wanted = self.spec.target.speed_m_s
+        return all(
+            row["gait_match"] > READY_MATCH
+            and abs(row["speed_m_s"] - wanted) <= READY_SPEED_ERROR * max(abs(wanted), 0.5)
+            and row["fall_rate_per_min"] <= READY_FALLS_PER_MIN
+            for row in self.rows[-READY_BATCHES:]
+        )
 
     @property
     def wall_s(self) -> float:
@@ -94,7 +113,8 @@ class _Loop:
         env, ppo, begun = self.env, self.ppo, time.perf_counter()
         env.term_sums.zero_()
         observations = env.get_observations()
-        reward = speed = lengths = 0.0
+        reward = speed = match = lengths = 0.0
+        schedule = {"offsets": self.spec.target.phase_offsets, "duty": self.spec.target.duty_factor}
         falls = ended = 0
         with torch.inference_mode():
             for _ in range(self.cfg.num_steps):
@@ -102,6 +122,7 @@ class _Loop:
                 ppo.process_env_step(observations, rewards, dones, extras)
                 reward += rewards.mean().item()
                 speed += env.state.base_lin_vel_b[:, 0].nan_to_num().mean().item()
+                match += footfall_match(env.state, **schedule).nan_to_num().mean().item()
                 if dones.any():
                     falls += int(extras["fell"].sum())
                     ended += int(dones.sum())
@@ -124,6 +145,7 @@ class _Loop:
             "episode_length_s": lengths / ended if ended else env.config.episode_length_s,
             "fall_rate_per_min": falls / (steps * env.step_s / 60.0),
             "speed_m_s": speed / self.cfg.num_steps,
+            "gait_match": match / self.cfg.num_steps,
             "learning_rate": ppo.learning_rate,
             "action_std": ppo.actor.output_std.mean().item(),
             "terms": terms,
@@ -150,7 +172,8 @@ class _Loop:
 
     def _result(self, status: str, reason: str) -> TrainingRun:
         last = self.rows[-1] if self.rows else {}
-        numbers = ("mean_reward", "episode_length_s", "fall_rate_per_min", "speed_m_s", "learning_rate", "action_std")
+        numbers = ("mean_reward", "episode_length_s", "fall_rate_per_min", "speed_m_s", "gait_match", "learning_rate",
+                   "action_std")  # fmt: skip
         return TrainingRun(
             attempt=self.spec.attempt,
             status=status,
