@@ -45,6 +45,11 @@ class Remembering(Protocol):
 
     def remember(self, attempt: Attempt, folder: Path) -> None: ...
 
+    @property
+    def trouble(self) -> list[str]:
+        """What went wrong with the memory so far; it is told, and is never the reason for a run to fail."""
+        ...
+
 
 @dataclass
 class Nodes:
@@ -94,6 +99,7 @@ class Nodes:
     def recall(self, state: RunState) -> RunState:
         """Look for rewards that made something much like it."""
         hits = self.memory.recall(state["target"], state["request"].robot, _REMEMBERED) if self.memory else []
+        self._tell_trouble()
         decision = first_decision(hits)
         self._record(decision)
         return {"remembered": hits, "decision": decision, "lap": 0}
@@ -123,6 +129,9 @@ class Nodes:
         parallel = min(len(ids), cores)
         if ids:
             specs = [self._spec(state, attempt, len(ids), parallel, cores) for attempt in ids]
+            for spec in specs:
+                self.tell("training", attempt=spec.attempt, max_env_steps=spec.max_env_steps,
+                          max_wall_s=spec.max_wall_s, warm_start=spec.warm_start)  # fmt: skip
             folders = [self.disk.attempt(attempt) for attempt in ids]
             done = self.tools.train(specs, folders, parallel, self.on_row, self._reason_to_stop)
             for run in done:
@@ -139,6 +148,7 @@ class Nodes:
             training = self.disk.training(attempt)
             if training is None or training.checkpoint is None or training.status == "rejected":
                 continue
+            self.tell("judging", attempt=attempt)
             try:
                 critique = self.disk.critique(attempt) or self._verdict(state, attempt)
             except Exception as error:  # one policy that cannot be judged does not take the others with it
@@ -171,6 +181,7 @@ class Nodes:
             runs.save(attempt, folder / "attempt.json")
             if self.memory:
                 self.memory.remember(attempt, folder)
+        self._tell_trouble()
         self._count(state["lap"])
         return {}
 
@@ -272,6 +283,10 @@ class Nodes:
 
     def _rising(self, attempts: list[Attempt]) -> dict[str, float]:
         return {attempt.id: gain_of_last_quarter(self.disk.rewards(attempt.id)) for attempt in attempts}
+
+    def _tell_trouble(self) -> None:
+        while self.memory and self.memory.trouble:
+            self.tell("memory", trouble=self.memory.trouble.pop(0))
 
     def _record(self, decision: Decision) -> None:
         self.disk.add_decision(decision)

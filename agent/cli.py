@@ -1,0 +1,238 @@
+"""The command line: typed options, one line for every error, and exit codes that scripts can rely on.
+
+    0 the gates passed   3 finished without passing   2 bad input   1 our fault   130 interrupted
+
+Only this file is read for `--help`; what a command needs is imported when it runs.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from tyro.conf import Positional, arg, subcommand
+
+RunFolderArg = Annotated[Positional[Path], arg(metavar="RUN", help="a run folder, or one attempt in it")]
+ClipArg = Annotated[Positional[Path], arg(metavar="CLIP", help="a video file, or a GIF")]
+
+
+@dataclass(frozen=True)
+class Clip:
+    """The options of every command that looks at a clip."""
+
+    clip: ClipArg
+    keypoints: Annotated[Path | None, arg(metavar="FILE")] = None
+    """Keypoint file (COCO JSON, DeepLabCut CSV, plain CSV or npz); without one, people are found by BlazePose."""
+    slow_motion: float = 1.0
+    """How many seconds of the clip show one real second."""
+
+
+@dataclass(frozen=True)
+class Run(Clip):
+    """Train a robot to move like the subject of a clip."""
+
+    robot: str = "go1"
+    """go1 or g1."""
+    author: str = "offline"
+    """Who writes the rewards: offline (by rule, no key), or openai:MODEL."""
+    minutes: float = 10.0
+    """Wall time, the report included."""
+    laps: int = 3
+    """How often rewards are written, trained and judged."""
+    candidates: int = 2
+    """Rewards per lap."""
+    seed: int = 0
+    out: Annotated[Path | None, arg(metavar="PATH")] = None
+    """Run folder; by default a new one under runs/."""
+    memory: bool = True
+    """Recall near rewards of earlier runs, and remember this one's."""
+    resume: bool = False
+    """Go on with the run in --out where it was left."""
+
+
+@dataclass(frozen=True)
+class Describe(Clip):
+    """Say what moves in a clip, how, and how far to trust it."""
+
+    json: bool = False
+    """Print JSON."""
+
+
+@dataclass(frozen=True)
+class Train:
+    """Train a policy with a reward file and judge it."""
+
+    reward: Path
+    """A reward file; its MOTION says what it is for."""
+    robot: str = "go1"
+    """go1 or g1."""
+    steps: Annotated[int | None, arg(metavar="N")] = None
+    """Environment steps."""
+    minutes: float = 10.0
+    """The most wall time the training may take."""
+    seed: int = 0
+    out: Annotated[Path | None, arg(metavar="PATH")] = None
+    """Folder to fill; by default a new one under runs/."""
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Judge the frozen policy of a run on fresh seeds: gates, then similarity."""
+
+    run: RunFolderArg
+    seed: int = 9000
+    num_envs: int = 64
+    seconds: float = 10.0
+    json: bool = False
+    """Print JSON."""
+
+
+@dataclass(frozen=True)
+class Recall(Clip):
+    """List the remembered rewards that are nearest to a clip in motion."""
+
+    k: Annotated[int, arg(aliases=["-k"])] = 5
+    """How many."""
+    robot: Annotated[str | None, arg(metavar="NAME")] = None
+    """Only rewards for this robot."""
+    json: bool = False
+    """Print JSON."""
+
+
+@dataclass(frozen=True)
+class Play:
+    """Make, or find, the video of a run's best policy beside its clip."""
+
+    run: RunFolderArg
+    out: Annotated[Path | None, arg(metavar="PATH")] = None
+    """Copy the video to this file."""
+
+
+@dataclass(frozen=True)
+class Runs:
+    """List what has been run, best first."""
+
+    root: Path = Path("runs")
+    json: bool = False
+    """Print JSON."""
+
+
+@dataclass(frozen=True)
+class Doctor:
+    """Say what is here, what is missing, and how to get it."""
+
+    json: bool = False
+    """Print JSON."""
+
+
+@dataclass(frozen=True)
+class Models:
+    """List the pose models, or pull them from the package index."""
+
+    action: Annotated[Positional[str], arg(metavar="{list,pull}")] = "list"
+    name: Annotated[Positional[str], arg(metavar="NAME")] = ""
+    """Which one to pull; without a name, all."""
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Measure what the project promises, on this machine."""
+
+    only: Annotated[str | None, arg(metavar="{speed,runs}")] = None
+    """One part alone."""
+    clips: Annotated[tuple[str, ...], arg(metavar="NAME...")] = ()
+    """The runs to do; all by default."""
+    json: Annotated[Path | None, arg(metavar="FILE")] = None
+    """Write the figures to this file too."""
+
+
+Command = (
+    Annotated[Run, subcommand("run")]
+    | Annotated[Describe, subcommand("describe")]
+    | Annotated[Train, subcommand("train")]
+    | Annotated[Judge, subcommand("judge")]
+    | Annotated[Recall, subcommand("recall")]
+    | Annotated[Play, subcommand("play")]
+    | Annotated[Runs, subcommand("runs")]
+    | Annotated[Doctor, subcommand("doctor")]
+    | Annotated[Models, subcommand("models")]
+    | Annotated[Bench, subcommand("bench")]
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit code."""
+    command = tyro.cli(
+        Command,  # type: ignore[arg-type]
+        prog="video2reward",
+        description="From a clip of something that walks to a reward, a trained robot, and proof that they move alike.",
+        args=argv,
+        config=(tyro.conf.OmitSubcommandPrefixes, tyro.conf.FlagCreatePairsOff),
+    )
+    try:
+        return _dispatch(command)
+    except KeyboardInterrupt:
+        print("\ninterrupted.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has gone, as with `| head`; the interpreter must not complain at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        return _explain(error)
+
+
+def _dispatch(command: object) -> int:
+    from video2reward.agent import commands
+
+    return commands.COMMANDS[type(command).__name__](command)
+
+
+def _explain(error: Exception) -> int:
+    """Print one line on what went wrong and what to do; a traceback goes to a file."""
+    from video2reward.memory.errors import V2RError
+
+    if isinstance(error, V2RError):
+        print(f"video2reward: {' '.join(str(error).split())}", file=sys.stderr)
+        return error.exit_code
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+        print(
+            f"video2reward: {error.strerror}: {error.filename or 'a file could not be written'}. "
+            "Free some space, or choose another folder with --out; what was finished is kept.",
+            file=sys.stderr,
+        )
+        return 2
+    import traceback
+
+    where = _log("".join(traceback.format_exception(error)))
+    said = " ".join(str(error).split())[:300]
+    print(f"video2reward: our fault: {type(error).__name__}: {said} (traceback: {where})", file=sys.stderr)
+    return 1
+
+
+def _log(text: str) -> str:
+    import tempfile
+
+    from video2reward.memory.recall import memory_home
+
+    name = f"error-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
+    for folder in (memory_home() / "logs", Path(tempfile.gettempdir())):
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_text(text, encoding="utf-8")
+        except OSError:
+            continue
+        return str(folder / name)
+    print(text, file=sys.stderr)
+    return "above"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,288 @@
+"""One run from the request to `result.json`: the folder, the lease, the loop, the last verdict, the report."""
+
+from __future__ import annotations
+
+import shutil
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from video2reward.agent.authors import Author, make_author
+from video2reward.agent.budget import Purse, limits_for
+from video2reward.agent.decide import best_of
+from video2reward.agent.folder import RunFolder
+from video2reward.agent.nodes import Nodes, Remembering
+from video2reward.agent.toolbox import Toolbox, Tools
+from video2reward.memory import runs
+from video2reward.memory.errors import BadInput, MissingPart, V2RError
+from video2reward.memory.records import (
+    Artifacts,
+    Attempt,
+    Best,
+    Critique,
+    Decision,
+    MotionTarget,
+    RunRequest,
+    RunResult,
+)
+from video2reward.sim.config import robot_config
+
+VERDICT_SEED = 5000
+_KEPT = ("reward.py", "policy.pt", "program.json", "draft.json", "target.json", "progress.jsonl", "attempt.json")
+
+
+class Watcher(Protocol):
+    """Whoever wants to see what a run does while it does it: the command line, a page, a test."""
+
+    def event(self, kind: str, fields: dict[str, object]) -> None: ...
+
+    def share(self, task: str, share: float) -> None: ...
+
+    def row(self, attempt: str, row: dict[str, object]) -> None: ...
+
+
+class Silent:
+    """A watcher that does not look."""
+
+    def event(self, kind: str, fields: dict[str, object]) -> None: ...
+
+    def share(self, task: str, share: float) -> None: ...
+
+    def row(self, attempt: str, row: dict[str, object]) -> None: ...
+
+
+def start(
+    request: RunRequest,
+    *,
+    watcher: Watcher | None = None,
+    tools: Toolbox | None = None,
+    author: Author | None = None,
+    memory: Remembering | None = None,
+) -> RunResult:
+    """Run a request to its end in a new folder. Raises V2RError; a clip that cannot be used leaves no folder behind."""
+    check(request)
+    author = author or make_author(request.author)
+    runs.create(request.out)
+    runs.save(request, request.out / "request.json")
+    try:
+        return resume(request.out, watcher=watcher, tools=tools, author=author, memory=memory)
+    except (BadInput, MissingPart):
+        # Nothing was trained yet: the same command must work once the input is mended.
+        if not (request.out / "attempts").exists():
+            shutil.rmtree(request.out, ignore_errors=True)
+        raise
+
+
+def resume(
+    run: Path,
+    *,
+    watcher: Watcher | None = None,
+    tools: Toolbox | None = None,
+    author: Author | None = None,
+    memory: Remembering | None = None,
+) -> RunResult:
+    """Go on with a run where it was left; one that is finished gives its result again."""
+    from video2reward.agent.graph import lease, run_graph
+
+    request = runs.load(RunRequest, run / "request.json")
+    if (run / "result.json").exists() and runs.load(RunResult, run / "result.json").status != "stopped":
+        return runs.load(RunResult, run / "result.json")
+    watcher, tools = watcher or Silent(), tools or Tools()
+
+    def tell(kind: str, **fields: object) -> None:
+        runs.append_event(run, kind, **fields)
+        watcher.event(kind, fields)
+
+    with lease(run):
+        (run / "STOP").unlink(missing_ok=True)
+        purse = Purse(run)
+        nodes = Nodes(
+            disk=RunFolder(run),
+            tools=tools,
+            author=author or make_author(request.author),
+            memory=memory,
+            limits=limits_for(request.minutes, request.laps, request.candidates),
+            purse=purse,
+            tell=tell,
+            on_row=watcher.row,
+            on_share=lambda share: watcher.share("watching the clip", share),
+        )
+        tell("started", robot=request.robot, clip=str(request.clip), author=request.author)
+        try:
+            decision = run_graph(nodes, request)["decision"]
+        except KeyboardInterrupt:
+            stop_workers(run)
+            decision = _stopped(nodes, "It was interrupted from the keyboard.")
+        except V2RError:
+            raise
+        except Exception as error:
+            stop_workers(run)
+            tell("failed", error=f"{type(error).__name__}: {error}", traceback=traceback.format_exc())
+            raise
+        return finish(run, request, decision, tools, purse, tell)
+
+
+def check(request: RunRequest) -> None:
+    """Refuse what cannot work before anything is made. Raises BadInput."""
+    robot_config(request.robot)
+    for path, what in ((request.clip, "clip"), (request.keypoints, "keypoint file")):
+        if path is not None and not path.exists():
+            raise BadInput(f"there is no {what} {path}.", "Check the path.")
+    for name in ("minutes", "laps", "candidates", "slow_motion_factor"):
+        if not getattr(request, name) > 0:
+            raise BadInput(f"--{name.replace('_', '-')} is {getattr(request, name)}; it must be above 0.")
+
+
+def finish(
+    run: Path,
+    request: RunRequest,
+    decision: Decision,
+    tools: Toolbox,
+    purse: Purse,
+    tell: Callable[..., None],
+) -> RunResult:
+    """Judge the best once more on a seed that chose nothing, keep it in `best/`, write result and report."""
+    disk = RunFolder(run)
+    attempts = disk.attempts()
+    confirmed, notes = _confirm(disk, attempts, tools, tell)
+    ending = decision.ending or "failed"
+    if ending == "passed" and not (confirmed and confirmed[1].passed):
+        ending = "budget"
+        notes.append("What passed in its lap did not pass again on fresh seeds.")
+    spent = purse.note(candidates=len(attempts))
+    result = RunResult(
+        schema="video2reward.result/1",
+        status=ending,
+        robot=request.robot,
+        clip=str(request.clip),
+        author=request.author,
+        laps=max((attempt.lap for attempt in attempts), default=0),
+        candidates=len(attempts),
+        env_steps=sum(attempt.training.env_steps for attempt in attempts if attempt.training),
+        wall_s=round(spent.wall_s, 1),
+        first_pass_s=_first_pass_s(run),
+        stop_reason=decision.reason,
+        best=_best(confirmed[0], confirmed[1]) if confirmed else None,
+        artifacts=_artifacts(run, confirmed[1] if confirmed else None),
+        notes=tuple(notes),
+    )
+    runs.save(result, run / "result.json")
+    try:
+        report = tools.report(run)
+    except Exception as error:  # a report that fails takes nothing away from what was reached
+        tell("report_failed", error=str(error), traceback=traceback.format_exc())
+        result = result.model_copy(update={"notes": (*result.notes, f"The report could not be written: {error}")})
+    else:
+        artifacts = result.artifacts.model_copy(update={"report": str(report.relative_to(run))})
+        result = result.model_copy(update={"artifacts": artifacts})
+    runs.save(result, run / "result.json")
+    tell("finished", status=result.status, stop_reason=result.stop_reason, wall_s=result.wall_s)
+    return result
+
+
+def stop_workers(run: Path) -> None:
+    """End every worker of a run that is still alive."""
+    from video2reward.tools.train_policy import WORKER_MODULE
+    from video2reward.tools.workers import Worker
+
+    for folder in sorted((run / "attempts").glob("*")):
+        Worker(folder, WORKER_MODULE).cancel()
+
+
+def _stopped(nodes: Nodes, reason: str) -> Decision:
+    """End a run between its laps: what was judged counts, and the best of it is kept."""
+    best = best_of(nodes.disk.attempts())
+    decision = Decision(
+        lap=best.lap if best else 0, action="stop", reason=reason, parent=best.id if best else None, ending="stopped"
+    )
+    nodes.disk.add_decision(decision)
+    nodes.tell("decided", **decision.model_dump())
+    return decision
+
+
+def _confirm(
+    disk: RunFolder, attempts: list[Attempt], tools: Toolbox, tell: Callable[..., None]
+) -> tuple[tuple[Attempt, Critique] | None, list[str]]:
+    """Return the best attempt that holds on fresh seeds, else the best there is, with that verdict."""
+    ranked = sorted((attempt for attempt in attempts if attempt.critique), key=lambda a: a.rank, reverse=True)
+    notes: list[str] = []
+    for attempt in ranked[:3]:
+        best = _copy_best(disk, attempt)
+        tell("judging", attempt=attempt.id)
+        try:
+            target = runs.load(MotionTarget, best / "target.json")
+            critique = tools.judge(best, target, _gait(disk.path), disk.path, VERDICT_SEED, True)
+        except Exception as error:  # the lap's own verdict stands where a second cannot be had
+            tell("judge_failed", attempt=attempt.id, error=str(error), traceback=traceback.format_exc())
+            notes.append(f"{attempt.id} could not be judged again: {error}")
+            assert attempt.critique is not None
+            return (attempt, attempt.critique), notes
+        tell("confirmed", attempt=attempt.id, passed=critique.passed, gsi=critique.similarity.gsi)
+        if critique.passed or not attempt.passed:
+            return (attempt, critique), notes
+        notes.append(f"{attempt.id} passed in its lap and failed on fresh seeds: {critique.verdict}")
+    if not ranked:
+        return None, notes
+    return (attempt, critique), notes
+
+
+def _copy_best(disk: RunFolder, attempt: Attempt) -> Path:
+    best = disk.path / "best"
+    shutil.rmtree(best, ignore_errors=True)
+    best.mkdir()
+    for name in _KEPT:
+        if (disk.attempt(attempt.id) / name).exists():
+            shutil.copy2(disk.attempt(attempt.id) / name, best / name)
+    return best
+
+
+def _gait(run: Path):
+    from video2reward.memory.records import ClipDescription
+
+    path = run / "description.json"
+    return runs.load(ClipDescription, path).gait if path.exists() else None
+
+
+def _best(attempt: Attempt, critique: Critique) -> Best:
+    parts, robot = critique.similarity, critique.robot
+    return Best(
+        attempt=attempt.id,
+        gates={gate.name: gate.passed for gate in critique.gates},
+        gsi=parts.gsi,
+        E_f=parts.E_f,
+        E_beta=parts.E_beta,
+        E_phi=parts.E_phi,
+        E_Fr=parts.E_Fr,
+        dtw=parts.dtw,
+        gait=robot.gait,
+        speed_m_s=robot.speed_m_s,
+        stride_frequency_hz=robot.stride_frequency_hz,
+    )
+
+
+def _artifacts(run: Path, critique: Critique | None) -> Artifacts:
+    best = run / "best"
+
+    def within(name: str | None) -> str | None:
+        return f"best/{name}" if name and (best / name).is_file() else None
+
+    video = critique.artifacts.get("video") if critique else None
+    return Artifacts(reward=within("reward.py"), policy=within("policy.pt"), video=within(video or "video.mp4"))
+
+
+def _first_pass_s(run: Path) -> float | None:
+    """Return the seconds that were spent when a verdict first passed."""
+    import json
+
+    for line in (run / "events.jsonl").read_text(encoding="utf-8").splitlines():
+        event = json.loads(line)
+        if event["kind"] == "judged" and event["passed"]:
+            return float(event["spent_s"])
+    return None
+
+
+def default_out(clip: Path, robot: str, root: Path = Path("runs")) -> Path:
+    """Return a new run folder's name: clip, robot, time."""
+    return root / f"{clip.stem}-{robot}-{time.strftime('%Y%m%d-%H%M%S')}"
