@@ -150,6 +150,8 @@ def _without_standing(stretch: slice, swings: list[NDArray[np.float64]], fps: fl
     views = np.lib.stride_tricks.sliding_window_view(signals, span, axis=0)
     lively = np.ptp(views, axis=-1).mean(1)
     moving = np.flatnonzero(lively > 0.4 * np.quantile(lively, 0.8))
+    if not len(moving):
+        return stretch
     start, stop = stretch.start + int(moving[0]), stretch.start + int(moving[-1]) + span
     if moving[0] > 0:
         start += span // 2

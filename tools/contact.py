@@ -13,7 +13,7 @@ CONTACT_SPEED = 0.42
 """A foot on the ground is slower than this share of the body's speed, in the frame of the ground."""
 RUNNER_CONTACT_SPEED = 0.55
 """The same for running people, whose feet roll from heel to toe while they stand."""
-CONTACT_HEIGHT = 0.15
+CONTACT_HEIGHT = 0.08
 """... and lower than this share of the leg length."""
 BRIDGE = 0.1
 """Holes in a contact of at most this share of a stride are noise: no foot swings that fast."""
