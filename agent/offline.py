@@ -15,11 +15,12 @@ from video2reward.memory.records import Critique, MotionTarget, RewardDraft, Rew
 from video2reward.sim.config import robot_config
 
 # Stance comes out shorter than it is rewarded, by about this share of a stride: aim higher.
-_DUTY_LEAD = {"quadruped": 0.06, "biped": 0.02}
+_DUTY_LEAD = 0.06
 _SWING_HEIGHT = {"quadruped": 0.18, "biped": 0.11}
 _TRUNK_HEIGHT = {"quadruped": 1.1, "biped": 0.98}
 _POSE_WEIGHTS = {"quadruped": "(1.0, 0.3, 0.1) * 4", "biped": "(0.1, 4.0, 4.0, 0.1, 0.1, 4.0) * 2"}
-_FIRST_STEPS = {"quadruped": 360_000, "biped": 800_000}
+# Ceilings: training ends earlier once the gait is there.
+_FIRST_STEPS = {"quadruped": 600_000, "biped": 1_200_000}
 _REFINE_STEPS = {"quadruped": 160_000, "biped": 300_000}
 _WEIGHTS = {
     "footfalls": 2.0,
@@ -60,9 +61,9 @@ class OfflineAuthor:
         elif not parent and (near := next((hit for hit in brief.remembered if _worth_starting_from(hit)), None)):
             drafts.append(self._recalled(brief, near))
         base = self._recipe_to_vary(brief, parent if action == "refine" else None)
-        for index in range(num_candidates - len(drafts)):
-            # A lap that explores must not repeat the lap before.
-            turn = index if brief.lap == 1 and not drafts else index + 1 + (brief.lap - 1 + seed) % 3
+        # A lap that explores must not repeat the lap before, nor a variation the draft that it stands beside.
+        first = 0 if brief.lap == 1 and not drafts else 1 + (brief.lap - 1 + seed) % 3
+        for turn in range(first, first + num_candidates - len(drafts)):
             drafts.append(self._varied(brief, base, turn, parent if action == "refine" else None))
         return drafts[:num_candidates]
 
@@ -135,7 +136,9 @@ def first_recipe(target: MotionTarget) -> Recipe:
     weights = dict(_WEIGHTS)
     if kind == "quadruped":
         del weights["soles"]  # point feet have none
-    aimed = tuple(_clip(duty + _DUTY_LEAD[kind]) for duty in target.duty_factor)
+    else:
+        weights["speed"] = 1.5  # with less, a biped learns to stay up by staying where it is
+    aimed = tuple(_clip(duty + _DUTY_LEAD) for duty in target.duty_factor)
     return Recipe(aimed, _SWING_HEIGHT[kind], weights)
 
 

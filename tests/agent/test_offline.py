@@ -1,0 +1,156 @@
+"""The offline author: what it writes is sound, what it mends is what was blamed, and it repeats itself."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from video2reward.agent.authors import AuthorBrief, PriorReward
+from video2reward.agent.offline import OfflineAuthor, compose, first_recipe, mend, recipe_of
+from video2reward.memory.records import (
+    Attempt,
+    Critique,
+    Decision,
+    Gate,
+    MotionTarget,
+    Recollection,
+    RewardDraft,
+    RewardProgram,
+    RobotGait,
+    Similarity,
+)
+from video2reward.sim.config import ROBOTS, robot_config
+from video2reward.sim.trial import try_reward
+from video2reward.tools import write_reward
+
+
+def target_for(robot="go1", **changes):
+    config = robot_config(robot)
+    fields = {
+        "gait": "trot" if config.num_feet == 4 else "walk",
+        "speed_m_s": 1.0,
+        "stride_frequency_hz": 2.0,
+        "duty_factor": (0.4,) * config.num_feet,
+        "phase_offsets": (0.0, 0.5, 0.5, 0.0)[: config.num_feet],
+        "froude": 0.4,
+    }
+    return MotionTarget(
+        robot=robot, feet=config.feet, leg_length_m=config.leg_length_m, **{**fields, **changes}
+    )  # fmt: skip
+
+
+def critique_of(target, failed=(), **gait):
+    measured = {
+        "gait": target.gait, "speed_m_s": target.speed_m_s, "stride_frequency_hz": target.stride_frequency_hz,
+        "duty_factor": target.duty_factor, "phase_offsets": target.phase_offsets, "froude": target.froude,
+        "survival": 1.0, "lifted_steps_hz": (2.0,) * 4, "raw_touchdowns_hz": (2.0,) * 4, "chatter": (0.0,) * 4,
+    }  # fmt: skip
+    gates = tuple(
+        Gate(name=name, passed=name not in failed, value=0.0, needed="", sentence="")
+        for name in ("survives", "strict_steps", "speed", "posture")
+    )
+    e_phi = gait.pop("E_phi", 0.0)
+    return Critique(
+        attempt="L1-C1", passed=not failed, gates=gates, robot=RobotGait(**{**measured, **gait}), verdict="",
+        similarity=Similarity(gsi=0.5, gsi_ungated=0.5, E_f=0, E_beta=0, E_phi=e_phi, E_Fr=0),
+        num_envs=64, seconds=10, seed=1,
+    )  # fmt: skip
+
+
+def prior(draft, target, critique=None, recollection=None):
+    program = RewardProgram(
+        id="L1-C1", path="reward.py", sha256="0", terms={}, serves={}, author="offline", rationale=""
+    )
+    attempt = Attempt(id="L1-C1", lap=1, candidate=1, target=target, program=program, critique=critique)
+    return PriorReward(attempt=attempt, reward="", draft=draft, recollection=recollection)
+
+
+def first_draft(target, index=0):
+    return OfflineAuthor().propose(AuthorBrief(target=target, lap=1), 4, 0)[index]
+
+
+@pytest.mark.parametrize("robot", sorted(ROBOTS))
+def test_every_first_draft_passes_the_guard_and_the_trial(robot, tmp_path):
+    target = target_for(robot)
+    for index in range(4):
+        path = tmp_path / f"{index}.py"
+        path.write_text(write_reward.compose(first_draft(target, index), target))
+        report = try_reward(path, target)
+        assert report.problem == ""
+        # Standing still earns less than half of what the gait earns.
+        assert max(report.standing, report.lying) < 0.5 * report.gait
+
+
+def test_candidates_differ_and_the_same_seed_repeats_them():
+    brief = AuthorBrief(target=target_for(), lap=1)
+    first, second = (OfflineAuthor().propose(brief, 4, 7) for _ in range(2))
+    assert first == second
+    assert len({draft.terms for draft in first}) == 4
+
+
+@given(
+    duty=st.tuples(*[st.floats(0.2, 0.8)] * 4),
+    swing=st.floats(0.1, 0.35),
+)
+def test_a_recipe_can_be_read_back_from_what_it_wrote(duty, swing):
+    target = target_for(duty_factor=duty)
+    recipe = first_recipe(target)
+    recipe = type(recipe)(tuple(round(d, 3) for d in recipe.aimed_duty), round(swing, 3), recipe.weights)
+    draft = RewardDraft(terms=compose(target, recipe), rationale="", author="offline")
+    assert recipe_of(draft, target) == recipe
+
+
+def test_a_short_stance_is_aimed_longer_and_only_that_is_changed():
+    target = target_for()
+    recipe = first_recipe(target)
+    mended, edits = mend(recipe, target, critique_of(target, duty_factor=(0.4, 0.4, 0.3, 0.4)))
+    # RL stood 0.1 too short: 0.8 of that is added to its aim of 0.46.
+    assert mended.aimed_duty == pytest.approx((0.46, 0.46, 0.54, 0.46))
+    assert mended.weights == recipe.weights and len(edits) == 1 and "RL" in edits[0]
+
+
+@pytest.mark.parametrize(
+    ("failed", "gait", "term", "grows"),
+    [
+        (("survives",), {"survival": 0.5}, "level", True),
+        (("posture",), {}, "height", True),
+        (("strict_steps",), {}, "footfalls", True),
+        ((), {"chatter": (0.0, 0.5, 0.0, 0.0)}, "chatter", True),
+        ((), {"E_phi": 0.1}, "footfalls", True),
+        ((), {"speed_m_s": 0.7}, "speed", True),
+        ((), {}, "speed", False),
+    ],
+)
+def test_what_was_blamed_weighs_more(failed, gait, term, grows):
+    target = target_for()
+    recipe = first_recipe(target)
+    mended, edits = mend(recipe, target, critique_of(target, failed, **gait))
+    assert (abs(mended.weights[term]) > abs(recipe.weights[term])) is grows
+    assert bool(edits) is grows
+
+
+def test_refining_starts_from_the_parents_policy_and_says_what_it_changed():
+    target = target_for()
+    parent = prior(first_draft(target), target, critique_of(target, speed_m_s=0.6))
+    brief = AuthorBrief(target=target, lap=2, parents=(parent,),
+                        decision=Decision(lap=1, action="refine", reason="", parent="L1-C1"))  # fmt: skip
+    draft = OfflineAuthor().propose(brief, 2, 0)[0]
+    assert draft.warm_start == draft.parent == "L1-C1"
+    assert any("speed is 0.60 m/s" in edit for edit in draft.edits)
+
+
+def test_a_near_remembered_reward_is_started_from_with_the_new_clips_numbers():
+    old, new = target_for(), target_for(duty_factor=(0.5,) * 4)
+    hit = Recollection(attempt="old", robot="go1", gait="trot", distance=0.1, near=True, passed=True, gsi=0.8,
+                       folder="x", sentence="same gait")  # fmt: skip
+    draft = OfflineAuthor().propose(
+        AuthorBrief(target=new, lap=1, remembered=(prior(first_draft(old), old, recollection=hit),)), 2, 0
+    )[0]
+    assert "same gait" in draft.rationale
+    assert recipe_of(draft, new).aimed_duty == pytest.approx((0.56,) * 4)
+
+
+def test_a_far_remembered_reward_is_not_started_from():
+    hit = Recollection(attempt="old", robot="go1", gait="walk", distance=3.0, near=False, passed=True, gsi=0.8,
+                       folder="x", sentence="another gait")  # fmt: skip
+    target = target_for()
+    brief = AuthorBrief(target=target, lap=1, remembered=(prior(first_draft(target), target, recollection=hit),))
+    assert all(draft.warm_start is None for draft in OfflineAuthor().propose(brief, 2, 0))
