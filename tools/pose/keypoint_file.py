@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,18 @@ MAX_BYTES = 512 << 20
 FORMATS = (
     "Give a COCO .json, a DeepLabCut .csv, a .csv with the columns frame, NAME_x, NAME_y, NAME_confidence, or an .npz "
     "with names (K,), xy (T, K, 2) and confidence (T, K)."
+)
+# What the parsers of the standard library and numpy raise on bytes that are something else.
+_UNREADABLE = (
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    OSError,
+    EOFError,
+    MemoryError,
+    RecursionError,
+    OverflowError,
 )
 _FEET: dict[Skeleton, tuple[str, ...]] = {
     "person": ("ankle", "heel", "toe"),
@@ -105,7 +118,7 @@ def _read_table(path: Path, clip: Clip) -> PointTable:
         return reader(path, clip)
     except BadKeypoints:
         raise
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError, OSError, EOFError, MemoryError) as error:
+    except (*_UNREADABLE, csv.Error) as error:
         raise BadKeypoints(f"{path} cannot be read as keypoints: {_first_line(error)}.", FORMATS) from error
 
 
