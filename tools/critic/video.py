@@ -144,16 +144,20 @@ def _robot_column(
 
 def _caption(name: str, words: str, details: str, alarm: bool = False) -> Image:
     caption = np.full((CAPTION_H, PANEL_W, 3), PAPER, np.uint8)
-    font = cv2.FONT_HERSHEY_DUPLEX
-    (across, _), _ = cv2.getTextSize(name, font, 0.52, 1)
-    cv2.putText(caption, name, (8, 18), font, 0.52, INK, 1, cv2.LINE_AA)
-    room = PANEL_W - across - 28
-    for size in (0.48, 0.44, 0.40, 0.36, 0.32):
-        if cv2.getTextSize(words, font, size, 1)[0][0] <= room:
-            break
-    cv2.putText(caption, words, (across + 20, 18), font, size, ALARM if alarm else INK, 1, cv2.LINE_AA)
-    cv2.putText(caption, details[:78], (8, 38), cv2.FONT_HERSHEY_SIMPLEX, 0.36, FAINT, 1, cv2.LINE_AA)
+    after = _write(caption, name, (8, 18), cv2.FONT_HERSHEY_DUPLEX, (0.52,), INK)
+    _write(caption, words, (after + 12, 18), cv2.FONT_HERSHEY_DUPLEX, (0.48, 0.44, 0.40, 0.36), ALARM if alarm else INK)
+    _write(caption, details, (8, 38), cv2.FONT_HERSHEY_SIMPLEX, (0.38, 0.34, 0.30, 0.26), FAINT)
     return caption
+
+
+def _write(picture: Image, text: str, at: tuple[int, int], font: int, sizes: tuple[float, ...], colour) -> int:
+    """Write in the largest of the sizes that fits the width; return where the text ends."""
+    for size in sizes:
+        (across, _), _ = cv2.getTextSize(text, font, size, 1)
+        if at[0] + across <= picture.shape[1] - 6:
+            break
+    cv2.putText(picture, text, at, font, size, colour, 1, cv2.LINE_AA)
+    return at[0] + across
 
 
 def _spaced(parts: tuple[Image, ...]) -> list[Image]:
