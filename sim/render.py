@@ -22,8 +22,11 @@ from video2reward.sim.config import RobotConfig, robot_config
 
 Gl = Literal["egl", "osmesa"]
 GL_VARIABLE = "V2R_GL"
-"""Set to `egl`, `osmesa` or `none` to skip the search (and, with `none`, to force the drawn pictures)."""
+"""Set to `egl`, `osmesa` or `none` to skip the search (and, with `none`, to force the drawn pictures).
 
+Where it is not set, MuJoCo's own `MUJOCO_GL` is obeyed in the same way."""
+
+_NO_GL = ("none", "disable", "disabled", "off", "false", "0")  # MuJoCo's own words, and ours
 _PROBE = """
 import mujoco
 model = mujoco.MjModel.from_xml_string("<mujoco><worldbody><light/><geom size='1'/></worldbody></mujoco>")
@@ -84,11 +87,11 @@ class RobotFrames:
 @functools.cache
 def choose_gl() -> Gl | None:
     """Return the first GL that draws a picture on this machine, tried in processes of their own; None without any."""
-    wanted = os.environ.get(GL_VARIABLE, "").lower()
-    if wanted == "none":
+    wanted = (os.environ.get(GL_VARIABLE) or os.environ.get("MUJOCO_GL") or "").lower()
+    if wanted in _NO_GL:
         return None
     candidates: tuple[Gl, ...] = ("egl", "osmesa")
-    for gl in (gl for gl in candidates if wanted in ("", gl)):
+    for gl in [gl for gl in candidates if gl == wanted] or candidates:
         try:
             done = subprocess.run(
                 [sys.executable, "-c", _PROBE], env={**os.environ, "MUJOCO_GL": gl}, capture_output=True, timeout=60

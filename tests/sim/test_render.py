@@ -101,3 +101,10 @@ def test_where_there_is_gl_a_process_of_its_own_renders_the_robot(make_rollout) 
     gl, notes, shape, spread = json.loads(done.stdout)
     assert gl in ("egl", "osmesa") and not notes, done.stderr
     assert shape == [3, 120, 160, 3] and spread > 20
+
+
+@pytest.mark.parametrize("word", ["disable", "off"])
+def test_mujoco_s_own_word_for_no_gl_is_obeyed(monkeypatch, word) -> None:
+    monkeypatch.delenv(render.GL_VARIABLE, raising=False)
+    monkeypatch.setenv("MUJOCO_GL", word)
+    assert render.choose_gl() is None

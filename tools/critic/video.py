@@ -72,7 +72,14 @@ def _subject(track_json: Path, clip: Path | None, gait: GaitDescriptor | None) -
     described = track_json.parent / "description.json"
     if gait is None and described.is_file():
         gait = load(ClipDescription, described).gait
-    return Subject(clip or track.clip.path, track, load_track_arrays(track, track_json.parent), gait)
+    return Subject(clip or _find_clip(track, track_json), track, load_track_arrays(track, track_json.parent), gait)
+
+
+def _find_clip(track: KeypointTrack, track_json: Path) -> Path:
+    """Return where the clip lies: as it was named, or, if that was relative, from a folder the track lies under."""
+    named = track.clip.path
+    places = [named, *(parent / named for parent in track_json.resolve().parents)]
+    return next((place for place in places if place.is_file()), named)
 
 
 def _measured(rollout: Path) -> RobotGait | None:
