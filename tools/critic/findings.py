@@ -25,7 +25,10 @@ Quantity = Literal[
     "duty_factor",
     "phase_offset",
     "chatter",
+    "slip",
     "drift",
+    "rollout",
+    "pictures",
 ]
 """The vocabulary. Those of a foot are written with its name: `duty_factor.FL`."""
 
@@ -35,6 +38,7 @@ _TOO_FAR = {
     "duty_factor": 0.05,
     "phase_offset": 0.05,
     "chatter": 0.25,
+    "slip": 0.35,  # of the robot's speed
     "drift": 0.1,
     "turn_rad_s": 0.1,
 }
@@ -50,6 +54,7 @@ def find(measured: Measurement, target: MotionTarget, gates: tuple[Gate, ...]) -
         *_cadence(measured, target),
         *_stance(measured, target),
         *_chatter(measured),
+        *_slip(measured),
         *_drift(measured, target),
     )
 
@@ -81,6 +86,7 @@ def _advice(finding: Finding, kind: str, foot: str) -> str:
         "duty_factor": f"Aim the stance of {foot} {'longer' if short else 'shorter'}{numbers}.",
         "phase_offset": f"Make {foot} touch down at its time: reward the footfall order more{numbers}.",
         "chatter": f"Punish touchdowns in swing: {foot} lands more than once a stride.",
+        "slip": f"Keep {foot} still while it stands: it skates.",
         "drift": "Hold the heading: it does not go straight.",
     }.get(kind, "")
 
@@ -117,7 +123,7 @@ def _steps(measured: Measurement, target: MotionTarget) -> list[Finding]:
         name = measured.rollout.robot.feet[foot]
         mine = swings.foot == foot
         wanted = target.stride_frequency_hz
-        if mine.sum() < 0.1 * wanted * swings.counted_s.sum():
+        if mine.sum() <= 0.1 * wanted * swings.counted_s.sum():
             sentence = f"{name} hardly ever leaves the ground and lands again."
             found.append(_finding(None, f"strict_steps.{name}", float(rate), wanted, sentence))
             continue
@@ -206,6 +212,16 @@ def _chatter(measured: Measurement) -> list[Finding]:
         )
         found.append(_finding(float(swings.land_s[first]), f"chatter.{name}", value, 0.0, sentence))
     return sorted(found, key=lambda finding: -finding.value)
+
+
+def _slip(measured: Measurement) -> list[Finding]:
+    body = abs(measured.robot.speed_m_s)
+    worst = int(measured.slip_m_s.argmax())
+    slip, name = float(measured.slip_m_s[worst]), measured.rollout.robot.feet[worst]
+    if slip <= max(_TOO_FAR["slip"] * body, 0.1):
+        return []
+    sentence = f"{name} slides at {slip:.2f} m/s while it is on the ground; the body goes {body:.2f} m/s."
+    return [_finding(None, f"slip.{name}", slip, 0.0, sentence)]
 
 
 def _drift(measured: Measurement, target: MotionTarget) -> list[Finding]:

@@ -12,7 +12,7 @@ import numpy as np
 from video2reward.memory.records import GaitLabel, RobotGait, Travel
 from video2reward.sim.config import GRAVITY_M_S2
 from video2reward.tools.critic.evidence import Bools, Floats, Rollout
-from video2reward.tools.critic.steps import Swings, find_swings
+from video2reward.tools.critic.steps import Ints, Swings, find_swings
 from video2reward.tools.gait_labels import gait_label
 
 NUM_BINS = 32
@@ -53,6 +53,8 @@ class Measurement:
     drift_m_per_m: float
     """Sideways way per way forward, in the direction the robot faces."""
     turn_rad_s: float
+    slip_m_s: Floats
+    """How fast each foot goes over the ground while it is on it (F,)."""
 
 
 def measure(rollout: Rollout, travel: Travel = "forward") -> Measurement:
@@ -79,7 +81,7 @@ def measure(rollout: Rollout, travel: Travel = "forward") -> Measurement:
         lifted_steps_hz=_tuple(lifted_hz),
         raw_touchdowns_hz=_tuple(raw_hz),
         chatter=_tuple(np.clip(chatter, 0.0, MAX_CHATTER)),
-        limb_cycle=_limb_cycle(rollout, swings, frequency),
+        limb_cycle=_limb_cycle(rollout, find_strides(swings, frequency)),
     )
     return Measurement(
         robot=gait,
@@ -91,6 +93,7 @@ def measure(rollout: Rollout, travel: Travel = "forward") -> Measurement:
         speed_by_env_m_s=by_env,
         drift_m_per_m=float(abs(sideways.sum()) / max(float(np.abs(forward).sum()), 1e-6)),
         turn_rad_s=float(turn.sum() / num_counted_s),
+        slip_m_s=_slip(rollout),
     )
 
 
@@ -147,6 +150,13 @@ def _duty(rollout: Rollout) -> Floats:
     return rollout.foot_contact[counted].mean(axis=0)
 
 
+def _slip(rollout: Rollout) -> Floats:
+    counted = np.repeat(rollout.counted, rollout.decimation, axis=0)[1:, :, None]
+    stands = rollout.foot_contact[1:] & rollout.foot_contact[:-1] & counted
+    way = np.linalg.norm(np.diff(rollout.foot_pos_w[..., :2], axis=0), axis=-1)
+    return (way * stands).sum(axis=(0, 1)) / np.maximum(stands.sum(axis=(0, 1)) * rollout.physics_dt_s, 1e-9)
+
+
 def _phases(swings: Swings, frequency: float) -> Floats:
     """Return when each foot touches down after the first one, in strides (F,): circular means; 0 where none does."""
     sums = np.zeros(swings.num_feet, dtype=complex)
@@ -168,27 +178,53 @@ def _strides(touchdowns_s: Floats, frequency: float) -> tuple[Floats, Floats]:
     return touchdowns_s[:-1][usual], period[usual]
 
 
-def _limb_cycle(rollout: Rollout, swings: Swings, frequency: float) -> dict[str, tuple[tuple[float, float], ...]]:
-    """Return the mean path of foot and knee from the hip, (forward, up) in leg lengths, from a touchdown on.
+@dataclass(frozen=True)
+class Strides:
+    """Strides of all environments, each from one touchdown of the reference foot to its next; arrays (M,)."""
 
-    The reference is the first foot; one that hardly lifts cannot mark strides, then the busiest foot does.
-    """
+    env: Ints
+    start_s: Floats
+    period_s: Floats
+
+    def times_s(self, phases: Floats) -> Floats:
+        """Return when in each stride the phases come (M, P)."""
+        return self.start_s[:, None] + self.period_s[:, None] * phases
+
+
+def find_strides(swings: Swings, frequency: float) -> Strides:
+    """Return the strides of the first foot; where it hardly lifts it cannot mark them, and the busiest foot does."""
     counts = np.bincount(swings.foot[swings.lifted], minlength=swings.num_feet)
     reference = 0 if counts[0] >= 0.5 * counts.max() else int(counts.argmax())
-    times, envs = [], []
-    for env, feet in enumerate(swings.touchdowns_s):
-        start, period = _strides(feet[reference], frequency)
-        times.append(start[:, None] + period[:, None] * np.arange(NUM_BINS) / NUM_BINS)
-        envs.append(np.full(len(start), env))
-    time_s, env = np.concatenate(times), np.concatenate(envs)
-    if not len(env):
+    found = [_strides(feet[reference], frequency) for feet in swings.touchdowns_s]
+    return Strides(
+        env=np.repeat(np.arange(len(found)), [len(start) for start, _ in found]),
+        start_s=np.concatenate([start for start, _ in found]),
+        period_s=np.concatenate([period for _, period in found]),
+    )
+
+
+def stance_share(measured: Measurement, num_bins: int = 64) -> Floats:
+    """Return how often each foot was on the ground in each bin of the stride (F, bins), from a touchdown on."""
+    rollout, strides = measured.rollout, find_strides(measured.swings, measured.robot.stride_frequency_hz)
+    if not len(strides.env):
+        return np.zeros((rollout.robot.num_feet, 0))
+    times = strides.times_s((np.arange(num_bins) + 0.5) / num_bins)
+    row = np.clip(np.ceil(times / rollout.physics_dt_s).astype(int) - 1, 0, len(rollout.foot_contact) - 1)
+    return rollout.foot_contact[row, strides.env[:, None]].mean(axis=0).T
+
+
+def _limb_cycle(rollout: Rollout, strides: Strides) -> dict[str, tuple[tuple[float, float], ...]]:
+    """Return the mean path of foot and knee from the hip, (forward, up) in leg lengths, from a touchdown on."""
+    if not len(strides.env):
         return {}
+    time_s = strides.times_s(np.arange(NUM_BINS) / NUM_BINS)
     row = np.clip(time_s / rollout.control_dt_s - 1.0, 0.0, len(rollout.base_pos_w) - 1.001)
     low, part = row.astype(int), (row - row.astype(int))[..., None, None]
     cycle = {}
     for name in ("foot", "mid"):
         path = _relative(rollout, name) / rollout.robot.leg_length_m
-        mean = ((1 - part) * path[low, env[:, None]] + part * path[low + 1, env[:, None]]).mean(axis=0)
+        env = strides.env[:, None]
+        mean = ((1 - part) * path[low, env] + part * path[low + 1, env]).mean(axis=0)
         for foot, points in zip(rollout.robot.feet, np.moveaxis(mean, 1, 0), strict=True):
             cycle[f"{foot}_{name}"] = tuple((round(float(x), 5), round(float(z), 5)) for x, z in points)
     return cycle
