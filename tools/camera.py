@@ -90,7 +90,7 @@ class BackgroundWatch:
         changes, black = np.array(self._changes), np.array(self._black, dtype=bool)
         usual = float(np.nanmedian(changes)) if np.isfinite(changes).any() else 0.0
         repeated = np.nan_to_num(changes, nan=np.inf) < min(0.35, 0.2 * usual)
-        cut = (np.nan_to_num(changes) > max(12.0, 3.5 * usual)) & ~(np.nan_to_num(inliers) > 0.5)
+        cut = _cuts(np.nan_to_num(changes), inliers, usual)
         followed = np.isfinite(inliers) & ~black
         ratio = float(np.mean(inliers[followed])) if followed.any() else 0.0
         camera: Literal["still", "moving", "unknown"] = "moving"
@@ -105,6 +105,15 @@ class BackgroundWatch:
         flow_px = moves * self._scale
         drift_px = np.abs(np.cumsum(flow_px, axis=0)).max()
         return bool(np.median(np.abs(flow_px[followed]).max(1)) < _STILL_PX and drift_px < 0.01 * WORK_SIDE_PX)
+
+
+def _cuts(changes: NDArray[np.float64], inliers: NDArray[np.float64], usual: float) -> NDArray[np.bool_]:
+    """Find frames that show another scene: far more changes than usual, or the background is lost all at once."""
+    followed = float(np.nanmedian(inliers)) if np.isfinite(inliers).any() else 0.0
+    agrees = np.nan_to_num(inliers)
+    much = (changes > max(12.0, 3.5 * usual)) & (agrees < 0.5)
+    lost = (changes > max(12.0, 1.15 * usual)) & (agrees < 0.25 * followed) & (followed > 0.4)
+    return much | lost
 
 
 def _background_move(
