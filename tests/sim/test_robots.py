@@ -44,6 +44,7 @@ LINKS = {
 }
 TOTAL_MASS_KG = {"go1": 12.743448, "g1": 33.341142}
 
+# Go1's gains: MuJoCo Playground, its armature our own choice. G1's: unitree_rl_gym, deploy/deploy_real/configs/g1.yaml.
 # part of a joint's name: range rad, torque limit N m, kp N m/rad, kd N m s/rad, armature kg m²
 GO1_DRIVES = {
     "hip": ((-0.863, 0.863), 23.7, 35, 0.5, 0.005),
