@@ -27,6 +27,7 @@ from video2reward.memory.records import (
 )
 from video2reward.tools.critic import findings
 from video2reward.tools.critic.evidence import BadRollout, read_meta, read_rollout
+from video2reward.tools.critic.footfalls import write_footfalls
 from video2reward.tools.critic.gates import judge_gates
 from video2reward.tools.critic.measure import measure
 from video2reward.tools.critic.similarity import MAX_ERROR, compare, wanted_gait
@@ -71,7 +72,7 @@ def render_and_critique(
     artifacts = {"rollout": rollout.name}
     notes: list[str] = []
     if video:
-        artifacts |= _pictures(attempt_dir, target, gait, track_dir, notes)
+        artifacts |= _pictures(attempt_dir, target, track_dir, notes)
     critique = critique.model_copy(
         update={
             "artifacts": artifacts,
@@ -194,16 +195,16 @@ def _roll_out(module: str, folder: Path, *, seed: int, num_envs: int, seconds: f
         "--num-threads": min(os.cpu_count() or 1, 2),
     }
     command = [sys.executable, "-P", "-m", module, *(str(part) for pair in arguments.items() for part in pair)]
-    _run(command, folder, _ROLLOUT_TIMEOUT_S, "the rollout")
+    _run(command, folder, clean_environment(folder), _ROLLOUT_TIMEOUT_S, "the rollout")
 
 
-def _run(command: list[str], folder: Path, timeout_s: float, what: str) -> str:
+def _run(command: list[str], folder: Path, environment: dict[str, str], timeout_s: float, what: str) -> str:
     """Run a process in a folder; return what it printed. Raises V2RError with its last words."""
     try:
         done = subprocess.run(
             command,
             cwd=folder,
-            env=clean_environment(folder),
+            env=environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -218,15 +219,11 @@ def _run(command: list[str], folder: Path, timeout_s: float, what: str) -> str:
     return done.stdout
 
 
-def _pictures(
-    folder: Path, target: MotionTarget, gait: GaitDescriptor | None, track_dir: Path | None, notes: list[str]
-) -> dict[str, str]:
+def _pictures(folder: Path, target: MotionTarget, track_dir: Path | None, notes: list[str]) -> dict[str, str]:
     """Make the video and the footfall diagrams; what fails is noted and nothing more."""
     made: dict[str, str] = {}
-    from video2reward.tools.critic import footfalls
-
     try:
-        footfalls.write_footfalls(folder / "footfalls.svg", folder / "rollout.npz", target)
+        write_footfalls(folder / "footfalls.svg", folder / "rollout.npz", target)
         made["footfalls"] = "footfalls.svg"
     except (V2RError, OSError, ValueError) as error:
         notes.append(f"The footfall diagram could not be drawn: {error}")
@@ -235,7 +232,8 @@ def _pictures(
     if track_dir:
         command += ["--track", str(track_dir.resolve())]
     try:
-        _run(command, folder, _VIDEO_TIMEOUT_S, "the video")
+        # No foreign code runs here, and what makes GL work on a machine stands in its environment.
+        _run(command, folder, {**os.environ, "OMP_NUM_THREADS": "1"}, _VIDEO_TIMEOUT_S, "the video")
         made["video"] = "video.mp4"
     except (V2RError, OSError) as error:
         notes.append(f"The video could not be made: {error}")
