@@ -6,6 +6,7 @@ protocol (`agent.llm`). Both get the same brief and give the same records.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from pydantic import Field
@@ -45,12 +46,31 @@ class AuthorBrief(Record):
     env_steps_left: int | None = None
 
 
+class Unusable(Record):
+    """A candidate that an author could not bring to a draft; it is recorded as rejected and the lap goes on."""
+
+    author: str
+    reason: str
+    answer: str = ""
+
+
+class Usage(Record):
+    """What an author has used up since it was made."""
+
+    calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+
 class Author(Protocol):
-    """Anything that proposes rewards. Raises AuthorFailed where it has nothing usable to give."""
+    """Anything that proposes rewards. Raises AuthorFailed where it has nothing at all to give.
+
+    An author that costs something has `usage: Usage` too.
+    """
 
     name: str
 
-    def propose(self, brief: AuthorBrief, num_candidates: int, seed: int) -> list[RewardDraft]:
+    def propose(self, brief: AuthorBrief, num_candidates: int, seed: int) -> Sequence[RewardDraft | Unusable]:
         """Return up to `num_candidates` drafts that differ on purpose; the same seed gives the same drafts."""
         ...
 

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
-from video2reward.agent.authors import PriorReward
+from video2reward.agent.authors import PriorReward, Unusable
 from video2reward.memory import runs
 from video2reward.memory.errors import BadInput
 from video2reward.memory.records import (
@@ -28,7 +28,7 @@ class ProposedLap(StoredRecord):
     """The drafts of one lap as the author gave them, and the seconds spent before it began."""
 
     lap: int
-    drafts: tuple[RewardDraft, ...]
+    drafts: tuple[RewardDraft | Unusable, ...]
     failure: str = ""
     begun_wall_s: float = 0.0
 

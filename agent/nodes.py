@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from video2reward.agent.authors import Author, AuthorBrief
+from video2reward.agent.authors import Author, AuthorBrief, Unusable, Usage
 from video2reward.agent.budget import Limits, Purse, env_steps_left, wall_left_s
 from video2reward.agent.decide import best_of, decide, first_decision, gain_of_last_quarter
 from video2reward.agent.folder import ProposedLap, RunFolder, prior_of
@@ -27,6 +27,7 @@ from video2reward.memory.records import (
     MotionTarget,
     Recollection,
     RewardDraft,
+    RewardProgram,
     TrainingSpec,
 )
 from video2reward.sim.config import robot_config
@@ -65,6 +66,7 @@ class Nodes:
     on_row: Callable[[str, dict[str, object]], None]
     on_share: Callable[[float], None]
     interrupted: Callable[[], bool] = lambda: False
+    _counted_tokens: int = 0
 
     def watch(self, state: RunState) -> RunState:
         """Follow the subject through the clip."""
@@ -114,7 +116,7 @@ class Nodes:
             return {"lap": lap, "candidates": ids}
         with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
             written = [
-                pool.submit(self.tools.write_reward, draft, state["target"], self.disk.attempt(attempt), attempt)
+                pool.submit(self._write, draft, state["target"], attempt)
                 for attempt, draft in zip(ids, proposed.drafts, strict=True)
             ]
         for program in (future.result() for future in written):
@@ -197,6 +199,12 @@ class Nodes:
         self._record(decision)
         return {"decision": decision}
 
+    def _write(self, draft: RewardDraft | Unusable, target: MotionTarget, attempt: str) -> RewardProgram:
+        if isinstance(draft, Unusable):
+            self.disk.save_refused(attempt, draft.author, draft.reason)
+            return self.disk.program(attempt)
+        return self.tools.write_reward(draft, target, self.disk.attempt(attempt), attempt)
+
     def _drafts(self, state: RunState, lap: int) -> ProposedLap:
         """Return the author's drafts of a lap; an author that was asked once is not asked again."""
         if kept := self.disk.lap(lap):
@@ -212,7 +220,7 @@ class Nodes:
             wall_left_s=wall_left_s(self.limits, spent),
             env_steps_left=env_steps_left(self.limits, spent),
         )
-        drafts: tuple[RewardDraft, ...] = ()
+        drafts: tuple[RewardDraft | Unusable, ...] = ()
         failure = ""
         try:
             seed = 1000 * state["request"].seed + lap
@@ -220,6 +228,7 @@ class Nodes:
         except AuthorFailed as error:
             failure = str(error)
             self.tell("author_failed", lap=lap, reason=failure)
+        self._count_usage()
         proposed = ProposedLap(
             lap=lap, drafts=drafts, failure=failure or "the author proposed nothing.", begun_wall_s=spent.wall_s
         )
@@ -283,6 +292,15 @@ class Nodes:
 
     def _rising(self, attempts: list[Attempt]) -> dict[str, float]:
         return {attempt.id: gain_of_last_quarter(self.disk.rewards(attempt.id)) for attempt in attempts}
+
+    def _count_usage(self) -> None:
+        usage: Usage = getattr(self.author, "usage", Usage())
+        new = usage.input_tokens + usage.output_tokens - self._counted_tokens
+        if new > 0:
+            self._counted_tokens += new
+            spent = self.purse.now()
+            self.purse.note(tokens=spent.tokens + new)
+            self.tell("author", name=self.author.name, tokens=spent.tokens + new, **usage.model_dump())
 
     def _tell_trouble(self) -> None:
         while self.memory and self.memory.trouble:
