@@ -17,7 +17,7 @@ from video2reward.tools.critic.evidence import Floats, read_rollout
 from video2reward.tools.critic.measure import Measurement, measure, stance_share
 
 WIDTH = 360
-_LEFT, _RIGHT, _ROW, _BAR = 34, 46, 20, 14
+_LEFT, _RIGHT, _ROW, _BAR = 34, 52, 20, 14
 _STRIDES = 2
 _LEVELS = 8
 _CYCLE_SIZE = 172
@@ -55,8 +55,8 @@ def footfall_diagram(target: MotionTarget, robot: Measurement | RobotGait | None
 def limb_paths(foot: str, subject: Cycle, robot: Cycle, duty: float = 0.0, phase: float = 0.0) -> str:
     """Draw the mean path of one foot seen from its hip: the subject's dashed, the robot's in the limb's colour."""
     name = f"{foot}_foot"
-    scale = _CYCLE_SIZE / 2.9
-    centre_x, hip_y = _CYCLE_SIZE / 2, 34
+    scale = _CYCLE_SIZE / 2.05
+    centre_x, hip_y = _CYCLE_SIZE / 2, 22
 
     def place(points: Sequence[Sequence[float]]) -> Floats:
         return np.array([(centre_x + scale * x, hip_y - scale * z) for x, z in points])
@@ -82,8 +82,8 @@ def limb_paths(foot: str, subject: Cycle, robot: Cycle, duty: float = 0.0, phase
         start = points[round(phase * len(points)) % len(points)]
         parts.append(svg.dot(*start, 3.6, svg.colour(foot)))
     parts += [
-        svg.line(8, _CYCLE_SIZE - 14, 8 + 0.5 * scale, _CYCLE_SIZE - 14, kind="mark"),
-        svg.text(12 + 0.5 * scale, _CYCLE_SIZE - 10, "half a leg length", kind="faint"),
+        svg.line(8, _CYCLE_SIZE - 12, 8 + 0.5 * scale, _CYCLE_SIZE - 12, kind="mark"),
+        svg.text(14 + 0.5 * scale, _CYCLE_SIZE - 8, "½ leg length", kind="faint"),
     ]
     return svg.picture(_CYCLE_SIZE, _CYCLE_SIZE, parts, title=f"Path of {foot} from its hip, clip and robot")
 
@@ -145,7 +145,7 @@ def _axis(y: float) -> list[str]:
             svg.line(_x(tick), y - 2, _x(tick), y + 3, kind="mark"),
             svg.text(_x(tick), y + 16, f"{tick:g}", kind="faint", anchor="middle"),
         ]
-    return [*parts, svg.text(WIDTH, y + 16, "strides", kind="faint", anchor="end")]
+    return [*parts, svg.text(_x(_STRIDES) + 7, y + 16, "strides", kind="faint")]
 
 
 def _x(strides: float) -> float:
