@@ -19,7 +19,8 @@ State = Literal["ok", "note", "missing"]
 
 _PACKAGES = (
     "torch", "mujoco", "rsl-rl-lib", "tensordict", "numpy", "scipy", "av", "opencv-python-headless", "chromadb",
-    "langgraph", "langgraph-checkpoint-sqlite", "langchain", "langchain-openai", "pydantic", "matplotlib", "tyro", "rich",
+    "langgraph", "langgraph-checkpoint-sqlite", "langchain", "langchain-openai", "pydantic", "matplotlib", "tyro",
+    "rich",
 )  # fmt: skip
 _LEAST_FREE_GB = 1.0
 _CHECK_TIMEOUT_S = 60.0

@@ -1,11 +1,9 @@
 """The author behind the OpenAI protocol, over real HTTP: what it asks, what it understands, and what faults become."""
 
-import importlib.util
 import json
-import sys
-from pathlib import Path
 
 import pytest
+from scripted_openai import Reply, serve
 from video2reward.agent.answers import BadAnswer, plain_body, read_answer
 from video2reward.agent.authors import AuthorBrief, Unusable, make_author
 from video2reward.agent.llm import LlmAuthor, Settings
@@ -13,13 +11,6 @@ from video2reward.memory.errors import AuthorFailed, BadReward, MissingPart
 from video2reward.memory.records import Decision, MotionTarget, RewardDraft
 from video2reward.sim.guard import check_source
 from video2reward.tools.write_reward import compose
-
-_spec = importlib.util.spec_from_file_location("scripted_openai", Path(__file__).parent / "scripted_openai.py")
-assert _spec and _spec.loader
-scripted_openai = importlib.util.module_from_spec(_spec)
-sys.modules["scripted_openai"] = scripted_openai
-_spec.loader.exec_module(scripted_openai)
-Reply = scripted_openai.Reply
 
 KEY = "sk-very-secret"
 TARGET = MotionTarget(
@@ -43,7 +34,7 @@ def answer(body: str = MATCH, **fields: object) -> str:
 
 @pytest.fixture(scope="module")
 def server():
-    with scripted_openai.serve() as server:
+    with serve() as server:
         yield server
 
 
