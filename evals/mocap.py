@@ -40,15 +40,25 @@ class MocapTruth:
     leg_length_m: float
 
 
-def mocap_keypoints(gt_npz: Path, out: Path, *, noise_px: float = 0.0, dropout: float = 0.0, seed: int = 0) -> Path:
+def mocap_keypoints(
+    gt_npz: Path, out: Path, *, noise_px: float = 0.0, dropout: float = 0.0, swaps: float = 0.0, seed: int = 0
+) -> Path:
     """Write the true points of a rendered clip as a plain keypoint CSV and return its path.
 
-    `noise_px` adds Gaussian noise, `dropout` leaves that share of the points out.
+    `noise_px` adds Gaussian noise, `dropout` leaves that share of the points out, `swaps` exchanges left and right in
+    that share of the frames.
     """
     rng = np.random.default_rng(seed)
     with np.load(gt_npz) as truth:
         xy = truth["kp_px"][:, list(JOINT_BY_NAME.values())].astype(float)
     xy += rng.normal(0.0, noise_px, xy.shape) if noise_px else 0.0
+    names = list(JOINT_BY_NAME)
+    swapped = rng.random(len(xy)) < swaps
+    lefts = [index for index, name in enumerate(names) if name.startswith("left_")]
+    rights = [names.index(names[index].replace("left_", "right_")) for index in lefts]
+    exchanged = xy.copy()
+    exchanged[:, lefts], exchanged[:, rights] = xy[:, rights], xy[:, lefts]
+    xy[swapped] = exchanged[swapped]
     sure = np.where(rng.random(xy.shape[:2]) < dropout, 0.0, 1.0)
     with out.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)

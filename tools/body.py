@@ -32,11 +32,17 @@ _TRUNK: Mapping[Skeleton, tuple[tuple[str, ...], ...]] = {
     ),
 }
 MIN_WINDOW_S = 0.4
+MIN_LIMB_SHARE = 0.6
+"""A limb is used where it is known for this share of the stretch."""
+_TOO_FEW = ("fewer than two limbs can be followed.", "Film the whole subject, feet included, from the side.")
 
 
 @dataclass(frozen=True)
 class Limb:
-    """One limb relative to the trunk's middle, each (T, 2): forward and up, in pixels. Heel and toe only for people."""
+    """One limb relative to the trunk's middle, each (T, 2): forward and up, in pixels, NaN where it is hidden.
+
+    Heel and toe only for people.
+    """
 
     foot: Points
     mid: Points | None = None
@@ -68,12 +74,12 @@ class Body:
         return len(self.trunk_w)
 
     def forward_signals(self) -> NDArray[np.float64]:
-        """Return the feet's forward positions relative to the trunk, (T, num_limbs)."""
-        return np.stack([limb.foot[:, 0] for limb in self.limbs.values()], axis=1)
+        """Return the feet's forward positions relative to the trunk, (T, num_limbs), holes bridged."""
+        return np.stack([_bridged(limb.foot)[:, 0] for limb in self.limbs.values()], axis=1)
 
 
 def read_body(track: KeypointTrack, arrays: TrackArrays) -> Body:
-    """Choose the longest stretch in which every limb that can be followed is known, and read the body there.
+    """Choose the longest stretch in which the trunk and most limbs are known, and read the body there.
 
     Raises BadClip where no two limbs can be followed for long enough to tell anything.
     """
@@ -91,30 +97,30 @@ def read_body(track: KeypointTrack, arrays: TrackArrays) -> Body:
         for limb, foot in feet.items()
         if foot is not None
     }
-    shares = {limb: float(mask.mean()) for limb, mask in known.items()}
-    usable = [limb for limb, share in shares.items() if share >= 0.5 * max(shares.values()) and share > 0]
-    hidden = [limb for limb in names if limb not in usable]
+    if not known:
+        raise BadClip(*_TOO_FEW)
+    most = np.sum(list(known.values()), axis=0) >= max(2, 0.5 * len(known))
+    stretch = max(runs_of(most), key=lambda run: run.stop - run.start, default=slice(0, 0))
+    usable = [limb for limb, mask in known.items() if mask[stretch].size and mask[stretch].mean() >= MIN_LIMB_SHARE]
     if len(usable) < 2:
-        raise BadClip("fewer than two limbs can be followed.", "Film the whole subject, feet included, from the side.")
+        raise BadClip(*_TOO_FEW)
+    hidden = [limb for limb in names if limb not in usable]
     if hidden:
         notes.append(f"{', '.join(hidden)} cannot be followed and is left out")
-    stretches = runs_of(np.all([known[limb] for limb in usable], axis=0))
-    stretch = max(stretches, key=lambda run: run.stop - run.start, default=slice(0, 0))
     fps = track.fps * track.clip.slow_motion_factor
     if (stretch.stop - stretch.start) / fps < MIN_WINDOW_S:
         raise BadClip(
             f"the limbs can be followed together for {(stretch.stop - stretch.start) / fps:.1f} s only.",
             "Film the whole subject from the side for at least two strides.",
         )
-    stretch = _without_standing(stretch, [feet[limb][:, 0] - trunk[:, 0] for limb in usable], fps, notes)
+    swings = [_bridged((feet[limb] - trunk)[stretch])[:, 0] for limb in usable]
+    stretch = _without_standing(stretch, swings, fps, notes)
 
     def seen(points: Points | None) -> Points | None:
         if points is None:
             return None
         relative = (points - trunk)[stretch] * (facing, -1.0)
-        if np.isfinite(relative).all(1).mean() < 0.7:
-            return None
-        return _bridged(relative)
+        return relative if np.isfinite(relative).all(1).mean() >= MIN_LIMB_SHARE else None
 
     limbs = {
         limb: Limb(
@@ -146,8 +152,7 @@ def _without_standing(stretch: slice, swings: list[NDArray[np.float64]], fps: fl
     span = max(int(0.7 * fps), 5)
     if length < 3 * span:
         return stretch
-    signals = np.stack([swing[stretch] for swing in swings], axis=1)
-    views = np.lib.stride_tricks.sliding_window_view(signals, span, axis=0)
+    views = np.lib.stride_tricks.sliding_window_view(np.stack(swings, axis=1), span, axis=0)
     lively = np.ptp(views, axis=-1).mean(1)
     moving = np.flatnonzero(lively > 0.4 * np.quantile(lively, 0.8))
     if not len(moving):

@@ -12,7 +12,7 @@ from video2reward.tools.cycle import PHASE_GRID, MeanCycle, Stride, apart, longe
 CONTACT_SPEED = 0.42
 """A foot on the ground is slower than this share of the body's speed, in the frame of the ground."""
 RUNNER_CONTACT_SPEED = 0.55
-"""The same for running people, whose feet roll from heel to toe while they stand."""
+"""The same for running people, whose feet roll from heel to toe while they stand; faster backwards is no matter."""
 CONTACT_HEIGHT = 0.08
 """... and lower than this share of the leg length."""
 BRIDGE = 0.1
@@ -71,9 +71,12 @@ def find_contact(limb: Limb, foot: FootCycle, going: Going) -> Contact:
     forward_slope = foot.forward.slope(PHASE_GRID, frequency) + going.trunk_forward.slope(PHASE_GRID, frequency)
     up_slope = foot.up.slope(PHASE_GRID, frequency) + going.trunk_up.slope(PHASE_GRID, frequency)
     up = foot.up.at(PHASE_GRID) + going.trunk_up.at(PHASE_GRID)
-    share = RUNNER_CONTACT_SPEED if going.skeleton == "person" else CONTACT_SPEED
-    slowest = share * max(abs(going.ground_px_s), 0.3 * going.leg_px)
-    slow = np.hypot(going.ground_px_s + forward_slope, up_slope) < slowest
+    over_ground = going.direction * (going.ground_px_s + forward_slope)
+    fastest = max(abs(going.ground_px_s), 0.3 * going.leg_px)
+    if going.skeleton == "person":
+        slow = np.maximum(over_ground, np.abs(up_slope)) < RUNNER_CONTACT_SPEED * fastest
+    else:
+        slow = np.hypot(over_ground, up_slope) < CONTACT_SPEED * fastest
     low = up - np.quantile(up, 0.05) < CONTACT_HEIGHT * going.leg_px
     arc = longest_arc(slow & low, bridge=int(BRIDGE * len(PHASE_GRID)))
     if arc is None or not 0.08 < arc[1] < 0.95:

@@ -76,7 +76,7 @@ def describe_gait(track: KeypointTrack, arrays: TrackArrays) -> GaitDescriptor:
         stride_frequency_dimensionless=stride.frequency_hz * (assumed_m / GRAVITY_M_S2) ** 0.5,
         travel=travel,
         facing={1: "right", -1: "left", 0: "unknown"}[body.facing],
-        trunk_pitch_rad=float(np.median(body.pitch_rad)) if body.pitch_rad is not None else 0.0,
+        trunk_pitch_rad=float(np.nanmedian(body.pitch_rad)) if body.pitch_rad is not None else 0.0,
         trunk_bob_leg_lengths=float(np.ptp(trunk[1].at(PHASE_GRID))) / leg_px,
         limb_cycle=_limb_cycle(body, stride, zero, leg_px, harmonics),
         window_s=(body.window.start / track.fps, body.window.stop / track.fps),
@@ -102,14 +102,14 @@ def _leg_length_px(body: Body, feet: dict[str, FootCycle]) -> float:
     hind = [limb for limb in body.limbs if limb in ("RL", "RR", "L", "R")]
     for limbs, factor in ((hind, 1.0), ([limb for limb in body.limbs if limb in ("FL", "FR")], 1.15)):
         heights = [
-            factor * (float(np.median(root[:, 1])) - _ground_px(feet[limb]))
+            factor * (float(np.nanmedian(root[:, 1])) - _ground_px(feet[limb]))
             for limb in limbs
             if (root := body.limbs[limb].root) is not None
         ]
         if heights and min(heights) > 0:
             return float(np.mean(heights))
     ground = float(np.mean([_ground_px(feet[limb]) for limb in hind or feet]))
-    top = float(np.median(body.tail_base[:, 1])) * 0.87 - ground * 0.87 if body.tail_base is not None else -ground
+    top = float(np.nanmedian(body.tail_base[:, 1])) * 0.87 - ground * 0.87 if body.tail_base is not None else -ground
     return max(top, 1.0)
 
 
