@@ -13,17 +13,17 @@ from video2reward.tools.critic import svg
 
 Floats = NDArray[np.float64]
 
-_WIDTH, _HEIGHT = 240, 120
+_WIDTH, _HEIGHT = 190, 112
 _LEFT, _RIGHT, _TOP, _BOTTOM = 8, 8, 34, 22
 _HEADLINES = {
     "mean_reward": "reward a step",
     "speed_m_s": "speed, m/s",
     "fall_rate_per_min": "falls a minute",
     "episode_length_s": "episode, s",
-    "action_std": "exploration (action std)",
+    "action_std": "exploration (std)",
     "learning_rate": "learning rate",
 }
-_MAX_LINES = 20_000
+_MAX_LINES, _MAX_CHARS, _MAX_TERMS = 20_000, 32 << 20, 40
 
 
 @dataclass(frozen=True)
@@ -37,36 +37,36 @@ class Progress:
 
 
 def read_progress(path: Path) -> Progress | None:
-    """Read a `progress.jsonl` as far as it can be read: a worker may still be writing, or have been killed at it."""
+    """Read a `progress.jsonl` as far as it can be read and believed: a process that ran a reward wrote it.
+
+    It may still be written, or have been cut off; it may hold anything.
+    """
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()[:_MAX_LINES]
+        with path.open(encoding="utf-8", errors="replace") as file:
+            lines = file.read(_MAX_CHARS).splitlines()[:_MAX_LINES]
     except OSError:
         return None
-    rows = []
+    rows, terms_of = [], []
     for line in lines:
         try:
             row = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(row, dict) and _number(row.get("env_steps")) >= 0:
             rows.append(row)
+            terms_of.append(row["terms"] if isinstance(row.get("terms"), dict) else {})
     if not rows:
         return None
-    terms: dict[str, None] = {}
-    for row in rows:
-        terms.update(dict.fromkeys(row["terms"] if isinstance(row.get("terms"), dict) else {}))
+    names = list(dict.fromkeys(name for terms in terms_of for name in terms))[:_MAX_TERMS]
 
     def column(name: str) -> Floats:
         return np.array([_number(row.get(name)) for row in rows])
-
-    def term(name: str) -> Floats:
-        return np.array([_number((row.get("terms") or {}).get(name)) for row in rows])
 
     return Progress(
         env_steps=column("env_steps"),
         wall_s=column("wall_s"),
         headline={title: column(name) for name, title in _HEADLINES.items()},
-        terms={name: term(name) for name in terms},
+        terms={name: np.array([_number(terms.get(name)) for terms in terms_of]) for name in names},
     )
 
 
@@ -77,7 +77,7 @@ def curves(progress: Progress, wanted_speed_m_s: float | None = None) -> list[st
         goal = wanted_speed_m_s if title.startswith("speed") else None
         drawn.append(_curve(title, progress.env_steps, values, "var(--ink)", goal))
     for name, values in progress.terms.items():
-        drawn.append(_curve(name, progress.env_steps, values, svg.LIMB_COLOURS["FL"], None))
+        drawn.append(_curve(name, progress.env_steps, values, "var(--accent, #0072b2)", None))
     return [picture for picture in drawn if picture]
 
 
@@ -102,7 +102,7 @@ def _curve(title: str, steps: Floats, values: Floats, stroke: str, goal: float |
         svg.text(_WIDTH - _RIGHT, 13, _short(values[-1]), anchor="end"),
         svg.line(_LEFT, _TOP + plot_h, _WIDTH - _RIGHT, _TOP + plot_h),
         svg.text(_LEFT, 28, f"{_short(low)} to {_short(high)}", kind="faint"),
-        svg.text(_WIDTH - _RIGHT, _HEIGHT - 6, f"{_thousands(steps[-1])} env steps", kind="faint", anchor="end"),
+        svg.text(_WIDTH - _RIGHT, _HEIGHT - 6, f"{_thousands(steps[-1])} steps", kind="faint", anchor="end"),
         svg.text(_LEFT, _HEIGHT - 6, _thousands(steps[0]) if steps[0] > 0.02 * steps[-1] else "0", kind="faint"),
     ]
     if low < 0 < high:
@@ -130,7 +130,8 @@ def _smooth(values: Floats) -> Floats:
 
 
 def _number(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    """Return a finite number of a size that can be drawn, else NaN."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -1e15 < value < 1e15:
         return math.nan
     return float(value)
 

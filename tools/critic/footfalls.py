@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from video2reward.memory import runs
 from video2reward.memory.records import MotionTarget, RobotGait
+from video2reward.sim.render import typical_env
 from video2reward.tools.critic import svg
 from video2reward.tools.critic.evidence import Floats, read_rollout
 from video2reward.tools.critic.measure import Measurement, measure, stance_share
@@ -89,9 +90,9 @@ def limb_paths(foot: str, subject: Cycle, robot: Cycle, duty: float = 0.0, phase
 
 
 def contact_strip(measured: Measurement, seconds: float = 2.0) -> str:
-    """Draw the contacts of one robot, the typical one, as they happened: nothing averaged, every bounce there."""
+    """Draw the contacts of the robot that the video shows, as they happened: nothing averaged, every bounce there."""
     rollout = measured.rollout
-    env = _typical_env(measured)
+    env = typical_env({"base_pos_w": rollout.base_pos_w, "fell_at_s": rollout.reported_fall_s})
     feet = rollout.robot.feet
     first = round(1.0 / rollout.physics_dt_s)
     steps = min(round(seconds / rollout.physics_dt_s), len(rollout.foot_contact) - first)
@@ -105,14 +106,6 @@ def contact_strip(measured: Measurement, seconds: float = 2.0) -> str:
             svg.text(x, height + 16, f"{1 + tick:g}{' s' if tick == seconds else ''}", kind="faint", anchor="middle")
         )
     return svg.picture(WIDTH, height + 22, parts, title="Contacts of one robot over two seconds")
-
-
-def _typical_env(measured: Measurement) -> int:
-    """Return the environment whose speed is the median of those that lasted longest."""
-    counted = measured.swings.counted_s
-    lasted = np.flatnonzero(counted >= counted.max() - 1e-9)
-    order = lasted[np.argsort(measured.speed_by_env_m_s[lasted])]
-    return int(order[len(order) // 2])
 
 
 def _panel_height(feet: Sequence[str]) -> float:

@@ -156,7 +156,12 @@ def _gait_rows(story: RunStory) -> list[GaitRow]:
             robot and robot.stride_frequency_hz,
             sure.get("stride_frequency"),
         ),
-        GaitRow.of("speed, m/s", None, target and target.speed_m_s, robot and robot.speed_m_s),
+        GaitRow.of(
+            "speed, m/s",
+            gait and gait.speed_leg_lengths_s * gait.leg_length_m_assumed,
+            target and target.speed_m_s,
+            robot and robot.speed_m_s,
+        ),
         GaitRow.of(
             "speed, leg lengths/s",
             gait and gait.speed_leg_lengths_s,
@@ -172,7 +177,7 @@ def _gait_rows(story: RunStory) -> list[GaitRow]:
         for index, foot in enumerate(feet):
             rows.append(
                 GaitRow.of(
-                    f"{words} of {foot}, strides",
+                    f"{words} {foot}",
                     getattr(gait, field).get(foot) if gait else None,
                     getattr(target, field)[index] if target else None,
                     getattr(robot, field)[index] if robot else None,
@@ -236,4 +241,4 @@ def _steps(value: int) -> str:
 
 def _clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    return f"{minutes}:{rest:02d} min" if minutes else f"{rest} s"

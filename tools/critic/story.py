@@ -29,7 +29,7 @@ from video2reward.tools.critic.measure import Measurement, measure
 
 R = TypeVar("R", bound=BaseModel)
 
-_MAX_TEXT = 200_000
+_MAX_TEXT, _MAX_LOG = 200_000, 32 << 20
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ def _record(kind: type[R], path: Path, trouble: list[str]) -> R | None:
 
 def _lines(path: Path, make: Callable, trouble: list[str]) -> list:
     made = []
-    for number, line in enumerate(_text(path).splitlines(), start=1):
+    for number, line in enumerate(_text(path, _MAX_LOG).splitlines(), start=1):
         try:
             made.append(make(json.loads(line)))
         except (ValueError, TypeError, ValidationError):
@@ -181,9 +181,9 @@ def _lines(path: Path, make: Callable, trouble: list[str]) -> list:
     return made
 
 
-def _text(path: Path) -> str:
+def _text(path: Path, limit: int = _MAX_TEXT) -> str:
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
-            return file.read(_MAX_TEXT)
+            return file.read(limit)
     except OSError:
         return ""
