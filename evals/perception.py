@@ -43,7 +43,7 @@ class Bounds:
     speed: float | None
 
 
-DOG_BOUNDS = Bounds(frequency=0.011, phase=0.04, duty=0.07, speed=0.06)
+DOG_BOUNDS = Bounds(frequency=0.011, phase=0.035, duty=0.075, speed=0.06)
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class Row:
         return not self.failure and self.right_label and within
 
 
-def measure(clips: Path, seeds: int) -> Iterator[Row]:
+def measure(clips: Path, seeds: int, swaps: float = 0.0) -> Iterator[Row]:
     """Yield one row a clip and seed."""
     with tempfile.TemporaryDirectory(prefix="video2reward-") as folder:
         for name, label in _DOGS.items():
@@ -99,7 +99,7 @@ def measure(clips: Path, seeds: int) -> Iterator[Row]:
             truth = mocap_truth(gt)
             for seed in range(seeds):
                 keypoints = mocap_keypoints(
-                    gt, Path(folder) / "points.csv", noise_px=NOISE_PX, dropout=DROPOUT, seed=seed
+                    gt, Path(folder) / "points.csv", noise_px=NOISE_PX, dropout=DROPOUT, swaps=swaps, seed=seed
                 )
                 yield measure_clip(clips / f"{name}.mp4", Path(folder) / "out", keypoints, label, truth, DOG_BOUNDS)
         for person in PEOPLE:
@@ -147,13 +147,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=1, help="seeds of noise and drop-out for each rendered dog")
     parser.add_argument("--clips", type=Path, default=os.environ.get("V2R_CLIPS"), help="folder; V2R_CLIPS by default")
+    parser.add_argument("--swaps", type=float, default=0.0, help="share of frames with left and right exchanged")
     options = parser.parse_args()
     if not options.clips or not Path(options.clips).is_dir():
         print("V2R_CLIPS does not name the folder of clips: there is nothing to measure.", file=sys.stderr)
         return 2
     table = Table("clip", "gait", "stride Hz", "phase", "duty", "speed", "s", "", title="errors against truth")
     rows = []
-    for row in measure(Path(options.clips), options.seeds):
+    for row in measure(Path(options.clips), options.seeds, options.swaps):
         rows.append(row)
         speed = "" if row.speed is None else f"{row.speed:+.1%}"
         numbers = (f"{row.frequency:+.2%}", f"{row.phase:.3f}", f"{row.duty:.3f}", speed)

@@ -15,6 +15,9 @@ RUNNER_CONTACT_SPEED = 0.55
 """The same for running people, whose feet roll from heel to toe while they stand; faster backwards is no matter."""
 CONTACT_HEIGHT = 0.08
 """... and lower than this share of the leg length."""
+LANDING_SPEED, LANDING_HEIGHT = 1.4, 0.06
+"""A foot that lands still slides when it is down already: the moment of touchdown is told better by a lower height and
+a higher speed (1.4 times the limit above); for the length of the contact that would be too unsteady."""
 BRIDGE = 0.1
 """Holes in a contact of at most this share of a stride are noise: no foot swings that fast."""
 
@@ -74,16 +77,19 @@ def find_contact(limb: Limb, foot: FootCycle, going: Going) -> Contact:
     over_ground = going.direction * (going.ground_px_s + forward_slope)
     fastest = max(abs(going.ground_px_s), 0.3 * going.leg_px)
     if going.skeleton == "person":
-        slow = np.maximum(over_ground, np.abs(up_slope)) < RUNNER_CONTACT_SPEED * fastest
+        moving = np.maximum(over_ground, np.abs(up_slope)) / fastest / RUNNER_CONTACT_SPEED
     else:
-        slow = np.hypot(over_ground, up_slope) < CONTACT_SPEED * fastest
-    low = up - np.quantile(up, 0.05) < CONTACT_HEIGHT * going.leg_px
-    arc = longest_arc(slow & low, bridge=int(BRIDGE * len(PHASE_GRID)))
+        moving = np.hypot(over_ground, up_slope) / fastest / CONTACT_SPEED
+    height = (up - np.quantile(up, 0.05)) / going.leg_px
+    bridge = int(BRIDGE * len(PHASE_GRID))
+    arc = longest_arc((moving < 1) & (height < CONTACT_HEIGHT), bridge)
     if arc is None or not 0.08 < arc[1] < 0.95:
-        low_share = float(np.clip(low.mean(), 0.2, 0.8))
+        low_share = float(np.clip((height < CONTACT_HEIGHT).mean(), 0.2, 0.8))
         return Contact(turn(middle - low_share / 2), low_share, 0.2)
     start, length = arc
-    return Contact(start, length, float(np.clip(1 - apart(start + length / 2, middle) / 0.15, 0.2, 1)))
+    landing = longest_arc((moving < LANDING_SPEED) & (height < LANDING_HEIGHT), bridge)
+    landed = landing[0] if landing and apart(landing[0], start) < BRIDGE else start
+    return Contact(landed, length, float(np.clip(1 - apart(start + length / 2, middle) / 0.15, 0.2, 1)))
 
 
 def backward_speed(foot: FootCycle, stride: Stride, direction: int = 1) -> float:

@@ -13,6 +13,7 @@ View = Literal["side", "oblique", "front_or_back", "unknown"]
 MIN_STRIDES = 2.0
 MIN_PERIODICITY = 0.35
 _WEAK_PERIODICITY = 0.65
+LYING_RAD = 0.9
 _FEET = ("paw", "ankle", "heel", "toe")
 
 
@@ -52,6 +53,9 @@ def assess(track: KeypointTrack, arrays: TrackArrays, gait: GaitDescriptor | Non
         if gait.leg_length_px < 15:
             warn.append(f"the subject is small: its leg measures {gait.leg_length_px:.0f} px.")
             advice.append("Film closer, or crop and enlarge.")
+        if gait.subject == "person" and abs(gait.trunk_pitch_rad) > LYING_RAD:
+            refuse.append("the body that was found does not stand upright: it is hardly a person.")
+            advice.append("For an animal, give its points with --keypoints FILE.")
         if gait.gait == "unknown":
             warn.append("the footfalls fit no gait that has a name; left and right may be mixed up.")
         if gait.subject == "person" and gait.gait == "run" and gait.stride_frequency_hz < 1.0:

@@ -172,3 +172,13 @@ def test_outliers_go_and_short_gaps_are_filled_but_long_ones_stay() -> None:
 
 def test_a_smooth_curve_holds_no_outliers() -> None:
     assert hampel_outliers(np.sin(np.arange(200) / 5)).mean() < 0.02
+
+
+def test_a_body_that_does_not_stand_upright_is_no_person(walker) -> None:
+    person = walker(skeleton="person", phases={"L": 0.0, "R": 0.5}, duty=0.6, hertz=1.0, speed=140.0)
+    track, arrays = person.track()
+    gait = describe_gait(track, arrays)
+    assert assess(track, arrays, gait).verdict == "ok"
+    lying = assess(track, arrays, gait.model_copy(update={"trunk_pitch_rad": 1.5}))
+    assert lying.verdict == "refuse"
+    assert any("--keypoints" in advice for advice in lying.advice)
