@@ -52,6 +52,7 @@ def render_and_critique(
     seconds: float = 10.0,
     track_dir: Path | None = None,
     video: bool = False,
+    attempt: str | None = None,
     rollout_module: str = ROLLOUT_MODULE,
 ) -> Critique:
     """Judge `attempt_dir/policy.pt` against a target and write `critique.json` beside it, whole or not at all.
@@ -67,7 +68,7 @@ def render_and_critique(
     if not _made_already(rollout, policy, seed, num_envs, seconds):
         _roll_out(rollout_module, attempt_dir, seed=seed, num_envs=num_envs, seconds=seconds)
     critique = judge_rollout(
-        rollout, target, gait=gait, attempt=_name(attempt_dir), num_envs=num_envs, seconds=seconds, seed=seed
+        rollout, target, gait=gait, attempt=attempt or _name(attempt_dir), num_envs=num_envs, seconds=seconds, seed=seed
     )
     artifacts = {"rollout": rollout.name}
     notes: list[str] = []
@@ -123,7 +124,14 @@ def judge_rollout(
     )
 
 
-def judge_run(run_or_attempt: Path, *, seed: int = FRESH_SEED, num_envs: int = 64, seconds: float = 10.0) -> Critique:
+def judge_run(
+    run_or_attempt: Path,
+    *,
+    seed: int = FRESH_SEED,
+    num_envs: int = 64,
+    seconds: float = 10.0,
+    rollout_module: str = ROLLOUT_MODULE,
+) -> Critique:
     """Judge a run's best policy (or one attempt's) again on fresh seeds.
 
     Everything is written into `judged-SEED/` inside the policy's folder; the first verdict stays as it was.
@@ -136,8 +144,16 @@ def judge_run(run_or_attempt: Path, *, seed: int = FRESH_SEED, num_envs: int = 6
     copy.unlink(missing_ok=True)
     copy.symlink_to(Path("..") / "policy.pt")
     gait = runs.load(ClipDescription, run / "description.json").gait if run else None
-    critique = render_and_critique(again, _target_of(folder), gait=gait, seed=seed, num_envs=num_envs, seconds=seconds)
-    return critique.model_copy(update={"attempt": _name(folder)})
+    return render_and_critique(
+        again,
+        _target_of(folder),
+        gait=gait,
+        seed=seed,
+        num_envs=num_envs,
+        seconds=seconds,
+        attempt=_name(folder),
+        rollout_module=rollout_module,
+    )
 
 
 def policy_folder(run_or_attempt: Path) -> Path:

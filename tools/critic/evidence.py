@@ -9,13 +9,14 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from video2reward.memory.errors import V2RError
+from video2reward.memory.errors import BadInput, V2RError
 from video2reward.sim.config import RobotConfig, robot_config
 
 START_UP_S = 1.0
@@ -24,6 +25,10 @@ MAX_TILT_COS = 0.6
 MAX_PHYSICS_STEP_S = 0.005
 _MAX_BYTES = 4 << 30
 _FAR_M = 1000.0
+_UNREADABLE = (
+    OSError, ValueError, EOFError, MemoryError, RuntimeError, RecursionError, zipfile.BadZipFile, zlib.error
+)  # fmt: skip
+"""What a damaged or hostile archive can raise."""
 
 Floats = NDArray[np.floating]
 Bools = NDArray[np.bool_]
@@ -95,8 +100,8 @@ def read_rollout(path: Path) -> Rollout:
         robot = robot_config(str(meta["robot"]))
         control_dt_s, physics_dt_s = float(meta["control_dt_s"]), float(meta["physics_dt_s"])
         seed, feet = int(meta["seed"]), tuple(meta["feet"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise _doubt(path, f"its meta_json lacks or garbles {error}") from None
+    except (BadInput, KeyError, TypeError, ValueError, OverflowError) as error:
+        raise _doubt(path, f"its meta_json lacks or garbles something: {error}") from None
     if not 0.001 <= control_dt_s <= 0.1 or not 0 < physics_dt_s <= MAX_PHYSICS_STEP_S + 1e-9:
         raise _doubt(path, f"its steps are {control_dt_s} s and {physics_dt_s} s; the judge wants physics at 5 ms")
     if feet != robot.feet:
@@ -155,9 +160,9 @@ _ARRAYS = (
 def read_meta(path: Path) -> dict:
     """Return a rollout's `meta_json`, or {} where there is none to be read."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
             meta = json.loads(str(file["meta_json"]))
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    except (KeyError, *_UNREADABLE):
         return {}
     return meta if isinstance(meta, dict) else {}
 
@@ -175,7 +180,7 @@ def _read_arrays(path: Path) -> tuple[dict[str, NDArray], dict]:
             arrays, meta = {name: file[name] for name in _ARRAYS}, json.loads(str(file["meta_json"]))
     except FileNotFoundError:
         raise BadRollout(f"{path.name} was not written.", "See the rollout's own words above.") from None
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except _UNREADABLE as error:
         raise _doubt(path, f"it cannot be read ({type(error).__name__}: {error})") from None
     if not isinstance(meta, dict):
         raise _doubt(path, "its meta_json is no object")
