@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 import traceback
 from collections.abc import Callable
@@ -13,8 +12,9 @@ from typing import Protocol
 
 from video2reward.agent.authors import Author, AuthorBrief, Unusable, Usage
 from video2reward.agent.budget import Limits, Purse, env_steps_left, wall_left_s
-from video2reward.agent.decide import best_of, decide, first_decision, gain_of_last_quarter
+from video2reward.agent.decide import GOOD_GSI, best_of, decide, first_decision, gain_of_last_quarter
 from video2reward.agent.folder import ProposedLap, RunFolder, prior_of
+from video2reward.agent.plan import num_parallel, plan
 from video2reward.agent.state import RunState
 from video2reward.agent.toolbox import Toolbox
 from video2reward.memory import runs
@@ -22,20 +22,15 @@ from video2reward.memory.errors import AuthorFailed, BadClip
 from video2reward.memory.records import (
     Attempt,
     ClipDescription,
-    Critique,
     Decision,
     MotionTarget,
     Recollection,
     RewardDraft,
     RewardProgram,
-    TrainingSpec,
+    TrainingRun,
 )
-from video2reward.sim.config import robot_config
 
 JUDGE_SEED = 1000
-_DEFAULT_ENV_STEPS = {"quadruped": 400_000, "biped": 900_000}
-_MOST_ENV_STEPS = 20_000_000
-_JUDGING_S = 12.0
 _REMEMBERED = 3
 
 
@@ -125,42 +120,40 @@ class Nodes:
         return {"lap": lap, "candidates": ids}
 
     def train(self, state: RunState) -> RunState:
-        """Train every candidate that was not refused, each in a worker of its own."""
-        ids = [attempt for attempt in state["candidates"] if self.disk.program(attempt).status == "ok"]
-        cores = os.cpu_count() or 1
-        parallel = min(len(ids), cores)
-        if ids:
-            specs = [self._spec(state, attempt, len(ids), parallel, cores) for attempt in ids]
+        """Train every candidate that was not refused, each in a worker of its own.
+
+        A candidate is judged while the others still train, and ends them where it is good enough already.
+        """
+        names = [name for name in state["candidates"] if self.disk.program(name).status == "ok"]
+        if names:
+            specs = plan(
+                state["request"], state["target"], self.disk, names, state["lap"], state["remembered"],
+                self.limits, self.purse.now(),
+            )  # fmt: skip
             for spec in specs:
                 self.tell("training", attempt=spec.attempt, max_env_steps=spec.max_env_steps,
                           max_wall_s=spec.max_wall_s, warm_start=spec.warm_start)  # fmt: skip
-            folders = [self.disk.attempt(attempt) for attempt in ids]
-            done = self.tools.train(specs, folders, parallel, self.on_row, self._reason_to_stop)
-            for run in done:
-                self.disk.save_training(run)
-                self.tell("trained", attempt=run.attempt, status=run.status, reason=run.reason,
-                          env_steps=run.env_steps, wall_s=run.wall_s)  # fmt: skip
+            folders = [self.disk.attempt(name) for name in names]
+            self.tools.train(
+                specs,
+                folders,
+                num_parallel(len(names)),
+                self.on_row,
+                lambda run: self._on_trained(state, run),
+                lambda: self._reason_to_stop() or self._good_enough(names),
+            )
         return {}
 
     def judge(self, state: RunState) -> RunState:
-        """Have every policy judged by a process that never runs reward code."""
+        """Have the policies judged that were not yet, by a process that never runs reward code."""
+        names = [name for name in state["candidates"] if self._has_policy(name)]
+        open_names = [name for name in names if not self.disk.critique(name)]
+        if self._good_enough(names):
+            open_names = []
         failure: Exception | None = None
-        judged = 0
-        for attempt in state["candidates"]:
-            training = self.disk.training(attempt)
-            if training is None or training.checkpoint is None or training.status == "rejected":
-                continue
-            self.tell("judging", attempt=attempt)
-            try:
-                critique = self.disk.critique(attempt) or self._verdict(state, attempt)
-            except Exception as error:  # one policy that cannot be judged does not take the others with it
-                failure = error
-                self.tell("judge_failed", attempt=attempt, error=str(error), traceback=traceback.format_exc())
-                continue
-            judged += 1
-            self.tell("judged", attempt=attempt, passed=critique.passed, gsi=critique.similarity.gsi,
-                      verdict=critique.verdict, spent_s=round(self.purse.now().wall_s, 1))  # fmt: skip
-        if failure and not judged:
+        for name in open_names:
+            failure = self._verdict(state, name) or failure
+        if failure and not any(self.disk.critique(name) for name in names):
             raise failure
         return {}
 
@@ -235,36 +228,38 @@ class Nodes:
         self.disk.save_lap(proposed)
         return proposed
 
-    def _spec(self, state: RunState, attempt: str, num: int, parallel: int, cores: int) -> TrainingSpec:
-        request, robot = state["request"], robot_config(state["target"].robot)
-        draft = self.disk.draft(attempt)
-        wanted = draft.max_env_steps if draft and draft.max_env_steps else _DEFAULT_ENV_STEPS[robot.kind]
-        spent = self.purse.now()
-        left = env_steps_left(self.limits, spent)
-        most = _MOST_ENV_STEPS if left is None else max(left // num, 1)
-        rounds = math.ceil(num / parallel)
-        time_s = (wall_left_s(self.limits, spent) - _JUDGING_S * num) / rounds
-        lap, candidate = state["lap"], int(attempt.rpartition("C")[2])
-        return TrainingSpec(
-            attempt=attempt,
-            reward="reward.py",
-            target=state["target"],
-            seed=request.seed * 10_000 + lap * 100 + candidate,
-            num_threads=max(1, cores // parallel),
-            max_env_steps=max(1, min(wanted, most)),
-            max_wall_s=max(5.0, round(time_s, 1)),
-            warm_start=self._policy_of(draft.warm_start, state["remembered"]) if draft and draft.warm_start else None,
-        )
+    def _on_trained(self, state: RunState, run: TrainingRun) -> None:
+        if self.disk.training(run.attempt) is None:
+            self.disk.save_training(run)
+            self.tell("trained", attempt=run.attempt, status=run.status, reason=run.reason,
+                      env_steps=run.env_steps, wall_s=run.wall_s)  # fmt: skip
+        if run.status in ("ok", "timeout") and self._has_policy(run.attempt) and not self.disk.critique(run.attempt):
+            self._verdict(state, run.attempt)
 
-    def _policy_of(self, attempt: str, remembered: list[Recollection]) -> str | None:
-        """Return the path of the policy to start from, of this run or of a remembered one; None where it is gone."""
-        folder = next((hit.folder for hit in remembered if hit.attempt == attempt), self.disk.attempt(attempt))
-        policy = folder / "policy.pt"
-        return str(policy.resolve()) if policy.is_file() else None
+    def _has_policy(self, name: str) -> bool:
+        run = self.disk.training(name)
+        return run is not None and run.checkpoint is not None and run.status != "rejected"
 
-    def _verdict(self, state: RunState, attempt: str) -> Critique:
-        folder, seed = self.disk.attempt(attempt), JUDGE_SEED + state["lap"]
-        return self.tools.judge(folder, state["target"], state["gait"], self.disk.path, seed, False)
+    def _verdict(self, state: RunState, name: str) -> Exception | None:
+        """Judge one policy; return what went wrong. One that cannot be judged does not take the others with it."""
+        self.tell("judging", attempt=name)
+        folder, seed = self.disk.attempt(name), JUDGE_SEED + state["lap"]
+        try:
+            critique = self.tools.judge(folder, state["target"], state["gait"], self.disk.path, seed, False)
+        except Exception as error:
+            self.tell("judge_failed", attempt=name, error=str(error), traceback=traceback.format_exc())
+            return error
+        self.tell("judged", attempt=name, passed=critique.passed, gsi=critique.similarity.gsi,
+                  verdict=critique.verdict, spent_s=round(self.purse.now().wall_s, 1))  # fmt: skip
+        return None
+
+    def _good_enough(self, names: list[str]) -> str:
+        """Return why the rest of a lap may be spared, or ""."""
+        for name in names:
+            critique = self.disk.critique(name)
+            if critique and critique.passed and critique.similarity.gsi >= GOOD_GSI:
+                return f"{name} was good enough before it ended."
+        return ""
 
     def _reason_to_stop(self) -> str:
         if asked := self._asked_to_stop():

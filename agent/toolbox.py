@@ -36,8 +36,10 @@ class Toolbox(Protocol):
 
     def train(
         self, specs: Sequence[TrainingSpec], folders: Sequence[Path], parallel: int, on_row: TrainingRow,
-        should_stop: Callable[[], str],
-    ) -> list[TrainingRun]: ...  # fmt: skip
+        on_done: Callable[[TrainingRun], None], should_stop: Callable[[], str],
+    ) -> None:  # fmt: skip
+        """Train each spec in its folder; hand over each run as soon as it is there, and end when asked to."""
+        ...
 
     def judge(
         self, folder: Path, target: MotionTarget, gait: GaitDescriptor | None, run: Path, seed: int, video: bool
@@ -75,12 +77,12 @@ class Tools:
 
     def train(
         self, specs: Sequence[TrainingSpec], folders: Sequence[Path], parallel: int, on_row: TrainingRow,
-        should_stop: Callable[[], str],
-    ) -> list[TrainingRun]:  # fmt: skip
+        on_done: Callable[[TrainingRun], None], should_stop: Callable[[], str],
+    ) -> None:  # fmt: skip
         from video2reward.tools.train_policy import submit, train_policies
 
         paths = [submit(spec, folder) for spec, folder in zip(specs, folders, strict=True)]
-        return train_policies(paths, parallel=parallel, on_progress=on_row, should_stop=should_stop)
+        train_policies(paths, parallel=parallel, on_progress=on_row, on_done=on_done, should_stop=should_stop)
 
     def judge(
         self, folder: Path, target: MotionTarget, gait: GaitDescriptor | None, run: Path, seed: int, video: bool

@@ -57,20 +57,24 @@ def train_policies(
     *,
     parallel: int = 1,
     on_progress: Progress | None = None,
+    on_done: Callable[[TrainingRun], None] | None = None,
     should_stop: Callable[[], str] = lambda: "",
     watchdog: Watchdog = Watchdog(),
     module: str = WORKER_MODULE,
 ) -> list[TrainingRun]:
     """Train several specs, at most `parallel` at a time; return their runs in the same order.
 
-    `should_stop` is asked all the while: a sentence ends every worker, and becomes the reason. Workers are left alive
-    when this process dies: the next call with the same folders attaches to them.
+    `on_done` gets each run as soon as it is there, while the others go on. `should_stop` is asked all the while: a
+    sentence ends every worker, and becomes the reason. Workers are left alive when this process dies: the next call
+    with the same folders attaches to them.
     """
     jobs = [_Job(path.parent, runs.load(TrainingSpec, path), watchdog, module) for path in spec_paths]
     while waiting := [job for job in jobs if job.run is None]:
         if reason := should_stop():
             for job in waiting:
                 job.end("killed", reason)
+                if on_done and job.run is not None:
+                    on_done(job.run)
             break
         room = parallel - sum(job.worker.state() == "running" for job in waiting)
         for job in waiting:
@@ -79,6 +83,8 @@ def train_policies(
             if on_progress and row and row != job.shown:
                 job.shown = row
                 on_progress(job.spec.attempt, row)
+            if on_done and job.run is not None:
+                on_done(job.run)
         if any(job.run is None for job in jobs):
             time.sleep(POLL_S)
     return [job.run for job in jobs if job.run is not None]

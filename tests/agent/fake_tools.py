@@ -123,10 +123,13 @@ class FakeTools:
 
     def train(
         self, specs: Sequence[TrainingSpec], folders: Sequence[Path], parallel: int,
-        on_row: Callable[[str, dict[str, object]], None], should_stop: Callable[[], str],
-    ) -> list[TrainingRun]:  # fmt: skip
-        ended = []
+        on_row: Callable[[str, dict[str, object]], None], on_done: Callable[[TrainingRun], None],
+        should_stop: Callable[[], str],
+    ) -> None:  # fmt: skip
         for spec, folder in zip(specs, folders, strict=True):
+            if reason := should_stop():
+                on_done(TrainingRun(attempt=spec.attempt, status="killed", reason=reason))
+                continue
             if not (folder / "result.json").exists():
                 self._called(folder.parent.parent, f"train {spec.attempt}")
                 (folder / "policy.pt").write_bytes(b"weights")
@@ -136,8 +139,7 @@ class FakeTools:
                 )
                 runs.save(run, folder / "result.json")
             self._perhaps_hang("train", folder.parent.parent)
-            ended.append(runs.load(TrainingRun, folder / "result.json"))
-        return ended
+            on_done(runs.load(TrainingRun, folder / "result.json"))
 
     def judge(
         self, folder: Path, target: MotionTarget, gait: GaitDescriptor | None, run: Path, seed: int, video: bool
@@ -192,4 +194,5 @@ def request(out: Path, **fields: object) -> RunRequest:
 if __name__ == "__main__":
     from video2reward.agent.session import start
 
-    start(request(Path(sys.argv[1])), tools=FakeTools(hang_in=sys.argv[2]), author=FakeAuthor())
+    hanging = FakeTools(gsi=lambda attempt, seed: 0.6, hang_in=sys.argv[2])
+    start(request(Path(sys.argv[1]), laps=1), tools=hanging, author=FakeAuthor())

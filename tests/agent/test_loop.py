@@ -51,10 +51,10 @@ def test_what_passes_only_in_its_lap_is_not_claimed(tmp_path):
 
 def test_the_next_best_is_claimed_where_the_best_does_not_hold(tmp_path):
     tools = FakeTools(
-        gsi=lambda attempt, seed: {"L1-C1": 0.9, "L1-C2": 0.85}[attempt],
+        gsi=lambda attempt, seed: {"L1-C1": 0.79, "L1-C2": 0.75}[attempt],
         passes=lambda attempt, seed: not (attempt == "L1-C1" and seed == session.VERDICT_SEED),
     )
-    result = start(request(tmp_path / "run"), tools=tools, author=FakeAuthor())
+    result = start(request(tmp_path / "run", laps=1), tools=tools, author=FakeAuthor())
     assert result.status == "passed" and result.best is not None and result.best.attempt == "L1-C2"
 
 
@@ -102,6 +102,14 @@ def test_a_candidate_the_author_could_not_write_is_recorded(tmp_path):
     assert result.status == "passed"
     attempt = runs.load(Attempt, tmp_path / "run" / "attempts" / "L1-C1" / "attempt.json")
     assert attempt.program.reason == "it rambled."
+
+
+def test_a_candidate_that_is_good_enough_spares_the_others(tmp_path):
+    result = start(request(tmp_path / "run"), tools=FakeTools(), author=FakeAuthor())
+    assert result.best is not None and result.best.attempt == "L1-C1"
+    spared = runs.load(Attempt, tmp_path / "run" / "attempts" / "L1-C2" / "attempt.json")
+    assert spared.training is not None and spared.training.status == "killed" and spared.critique is None
+    assert spared.training.reason == "L1-C1 was good enough before it ended."
 
 
 def test_a_policy_that_cannot_be_judged_does_not_take_the_others_with_it(tmp_path):
@@ -199,14 +207,14 @@ def test_a_run_killed_in_the_middle_is_resumed_and_does_nothing_twice(tmp_path, 
         time.sleep(0.05)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    killed = start_fresh = FakeAuthor()
-    result = resume(run, tools=FakeTools(), author=killed)
-    assert result.status == "passed" and start_fresh.briefs == []  # the author was asked before the kill
+    tools, author = FakeTools(gsi=lambda *_: 0.6), FakeAuthor()
+    result = resume(run, tools=tools, author=author)
+    assert result.status == "passed" and author.briefs == []  # the author was asked before the kill
     done = calls(run)
     assert done.count("describe") == 1
     assert [done.count(f"write L1-C{c}") for c in (1, 2)] == [1, 1]
     assert [done.count(f"train L1-C{c}") for c in (1, 2)] == [1, 1]
-    undisturbed = start(request(tmp_path / "other"), tools=FakeTools(), author=FakeAuthor())
+    undisturbed = start(request(tmp_path / "other", laps=1), tools=tools, author=FakeAuthor())
     same = ("status", "laps", "candidates", "env_steps", "best", "stop_reason")
     assert [getattr(result, name) for name in same] == [getattr(undisturbed, name) for name in same]
 

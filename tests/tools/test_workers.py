@@ -120,7 +120,7 @@ def test_a_crash_is_recorded_with_its_last_words_and_not_repeated(job):
 
 
 def test_a_silent_worker_is_ended(job):
-    run = train_policy(job("silent"), module=FAKE, watchdog=Watchdog(silent_s=0.6))
+    run = train_policy(job("silent"), module=FAKE, watchdog=Watchdog(silent_s=3.0))
     assert run.status == "killed" and "silent" in run.reason and run.env_steps == 1000
 
 
