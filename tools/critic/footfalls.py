@@ -6,7 +6,7 @@ the first foot, so that two bodies of any size can be read one under the other.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +21,7 @@ WIDTH = 360
 _LEFT, _RIGHT, _ROW, _BAR = 34, 52, 20, 14
 _STRIDES = 2
 _LEVELS = 8
-_CYCLE_SIZE = 172
-
-Cycle = Mapping[str, Sequence[Sequence[float]]]
+_PATH_SIZE = 172
 
 
 def write_footfalls(out: Path, rollout: Path, target: MotionTarget) -> Path:
@@ -53,40 +51,48 @@ def footfall_diagram(target: MotionTarget, robot: Measurement | RobotGait | None
     return svg.picture(WIDTH, height + 32, parts, title="Footfalls over two strides, clip and robot", alone=alone)
 
 
-def limb_paths(foot: str, subject: Cycle, robot: Cycle, duty: float = 0.0, phase: float = 0.0) -> str:
-    """Draw the mean path of one foot seen from its hip: the subject's dashed, the robot's in the limb's colour."""
-    name = f"{foot}_foot"
-    scale = _CYCLE_SIZE / 2.05
-    centre_x, hip_y = _CYCLE_SIZE / 2, 22
+def limb_paths(target: MotionTarget, robot: RobotGait | None) -> list[str]:
+    """Draw the mean path of each foot seen from its hip: the subject's dashed, the robot's in the limb's colour.
 
-    def place(points: Sequence[Sequence[float]]) -> Floats:
-        return np.array([(centre_x + scale * x, hip_y - scale * z) for x, z in points])
+    The stance of the robot is broad, the dot its touchdown. All are drawn to one scale.
+    """
+    cycles = (target.limb_cycle, robot.limb_cycle if robot else {})
+    paths = [cycle[f"{foot}_foot"] for cycle in cycles for foot in target.feet if f"{foot}_foot" in cycle]
+    if not paths:
+        return []
+    points = np.concatenate([np.array(path, dtype=float) for path in paths])
+    low, high = points.min(axis=0), points.max(axis=0)
+    scale = (_PATH_SIZE - 24) / max(high[0] - low[0], 2.0 * (high[1] - low[1]), 0.2)
+    height = 24 + scale * (high[1] - low[1]) + 34
+    left = (_PATH_SIZE - scale * (high[0] - low[0])) / 2
 
-    ground = hip_y + scale
-    parts = [
-        svg.text(6, 15, foot, kind="strong"),
-        svg.line(8, ground, _CYCLE_SIZE - 8, ground),
-        svg.dot(centre_x, hip_y, 3),
-        svg.text(centre_x + 7, hip_y + 4, "hip", kind="faint"),
-    ]
-    if name in subject:
-        parts.append(svg.path(place(subject[name]), "var(--faint)", closed=True, dashed=True, width=1.8))
-    if name in robot:
-        points = place(robot[name])
-        parts.append(svg.path(points, svg.colour(foot), closed=True, width=2.4))
-        bins = np.arange(len(points)) / len(points)
-        if 0 < duty < 1:
-            # The robot's stance is drawn over its path: in a clean gait it is the flat part at the bottom.
-            stance = np.sort(((bins - phase) % 1.0)[((bins - phase) % 1.0) < duty])
-            index = np.round((stance + phase) * len(points)).astype(int) % len(points)
-            parts.append(svg.path(points[index], svg.colour(foot), width=5, opacity=0.45))
-        start = points[round(phase * len(points)) % len(points)]
-        parts.append(svg.dot(*start, 3.6, svg.colour(foot)))
-    parts += [
-        svg.line(8, _CYCLE_SIZE - 12, 8 + 0.5 * scale, _CYCLE_SIZE - 12, kind="mark"),
-        svg.text(14 + 0.5 * scale, _CYCLE_SIZE - 8, "½ leg length", kind="faint"),
-    ]
-    return svg.picture(_CYCLE_SIZE, _CYCLE_SIZE, parts, title=f"Path of {foot} from its hip, clip and robot")
+    def place(path: Sequence[Sequence[float]]) -> Floats:
+        return np.array([(left + scale * (x - low[0]), 26 + scale * (high[1] - z)) for x, z in path])
+
+    drawn = []
+    for index, foot in enumerate(target.feet):
+        subject, ours = (cycle.get(f"{foot}_foot") for cycle in cycles)
+        parts = [svg.text(6, 14, foot, kind="strong")]
+        if subject:
+            parts.append(svg.path(place(subject), "var(--faint)", closed=True, dashed=True, width=1.8))
+        if ours and robot:
+            parts += _robot_path(place(ours), foot, robot.duty_factor[index], robot.phase_offsets[index])
+        parts += [
+            svg.line(8, height - 10, 8 + 0.25 * scale, height - 10, kind="mark"),
+            svg.text(14 + 0.25 * scale, height - 6, "¼ leg length", kind="faint"),
+        ]
+        title = f"Path of {foot} from its hip, clip and robot"
+        drawn.append(svg.picture(_PATH_SIZE, height, parts, title=title))
+    return drawn
+
+
+def _robot_path(points: Floats, foot: str, duty: float, phase: float) -> list[str]:
+    parts = [svg.path(points, svg.colour(foot), closed=True, width=2.2)]
+    num_bins = len(points)
+    stance = np.arange(round(np.clip(duty, 0.0, 1.0) * num_bins)) + round(phase * num_bins)
+    if len(stance) > 1:
+        parts.append(svg.path(points[stance % num_bins], svg.colour(foot), width=5.5, opacity=0.4))
+    return [*parts, svg.dot(*points[round(phase * num_bins) % num_bins], 3.6, svg.colour(foot))]
 
 
 def contact_strip(measured: Measurement, seconds: float = 2.0) -> str:

@@ -91,19 +91,12 @@ def _title(story: RunStory) -> str:
 def _pictures(story: RunStory, measured: Measurement | None) -> Pictures:
     target, verdict = story.target, story.verdict
     moves = measured or (verdict.robot if verdict else None)
-    paths: list[Markup] = []
-    if target:
-        robot = moves.robot if isinstance(moves, Measurement) else moves
-        for index, foot in enumerate(target.feet):
-            cycle = robot.limb_cycle if robot else {}
-            if f"{foot}_foot" in target.limb_cycle or f"{foot}_foot" in cycle:
-                duty, phase = (robot.duty_factor[index], robot.phase_offsets[index]) if robot else (0.0, 0.0)
-                paths.append(Markup(limb_paths(foot, target.limb_cycle, cycle, duty, phase)))
+    robot = moves.robot if isinstance(moves, Measurement) else moves
     wanted = target.speed_m_s if target else None
     return Pictures(
         footfalls=Markup(footfall_diagram(target, moves)) if target else Markup(),
         strip=Markup(contact_strip(measured)) if measured else Markup(),
-        paths=tuple(paths),
+        paths=tuple(Markup(picture) for picture in limb_paths(target, robot)) if target else (),
         curves_by_attempt={
             attempt.id: tuple(Markup(picture) for picture in curves(attempt.progress, wanted))
             for attempt in story.attempts

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -146,5 +145,4 @@ def test_a_real_policy_that_learned_nothing_is_judged_and_fails(tmp_path, script
     critique = render_and_critique(tmp_path, target, num_envs=8, seconds=3.0, video=True)
     assert not critique.passed and critique.num_envs == 8
     assert np.isfinite(critique.robot.speed_m_s)
-    good = replace(scripted.good("go1"), num_envs=4)
-    assert good.robot == target.robot
+    assert (tmp_path / "video.mp4").stat().st_size > 1000
