@@ -202,12 +202,9 @@ def _explain(error: Exception) -> int:
     if isinstance(error, V2RError):
         print(f"video2reward: {' '.join(str(error).split())}", file=sys.stderr)
         return error.exit_code
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
-        print(
-            f"video2reward: {error.strerror}: {error.filename or 'a file could not be written'}. "
-            "Free some space, or choose another folder with --out; what was finished is kept.",
-            file=sys.stderr,
-        )
+    if (full := _cannot_write(error)) is not None:
+        cure = "Free some space, or choose another folder with --out; what was finished is kept."
+        print(f"video2reward: {full}. {cure}", file=sys.stderr)
         return 2
     import traceback
 
@@ -215,6 +212,18 @@ def _explain(error: Exception) -> int:
     said = " ".join(str(error).split())[:300]
     print(f"video2reward: our fault: {type(error).__name__}: {said} (traceback: {where})", file=sys.stderr)
     return 1
+
+
+def _cannot_write(error: BaseException | None) -> str | None:
+    """Return what is said where a full or closed disk is at the bottom of an error, else None."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+            return f"{error.strerror}: {error.filename or 'a file could not be written'}"
+        # SQLite, which keeps the checkpoints, has words of its own for it.
+        if type(error).__name__ == "OperationalError" and ("full" in str(error) or "readonly" in str(error)):
+            return f"the run's checkpoints cannot be written: {error}"
+        error = error.__cause__ or error.__context__
+    return None
 
 
 def _log(text: str) -> str:

@@ -30,6 +30,7 @@ from video2reward.memory.records import (
 from video2reward.sim.config import robot_config
 
 VERDICT_SEED = 5000
+_LEAST_FREE_BYTES = 100_000_000
 _KEPT = ("reward.py", "policy.pt", "program.json", "draft.json", "target.json", "progress.jsonl", "attempt.json")
 
 
@@ -130,6 +131,12 @@ def check(request: RunRequest) -> None:
     for path, what in ((request.clip, "clip"), (request.keypoints, "keypoint file")):
         if path is not None and not path.exists():
             raise BadInput(f"there is no {what} {path}.", "Check the path.")
+    there = next(path for path in (request.out, *request.out.absolute().parents) if path.exists())
+    if (free := shutil.disk_usage(there).free) < _LEAST_FREE_BYTES:
+        raise BadInput(
+            f"only {free / 1e6:.0f} MB are free at {there}; a run takes up to {_LEAST_FREE_BYTES / 1e6:.0f} MB.",
+            "Free some space, or name another folder with --out.",
+        )
     for name in ("minutes", "laps", "candidates", "slow_motion_factor"):
         if not getattr(request, name) > 0:
             raise BadInput(f"--{name.replace('_', '-')} is {getattr(request, name)}; it must be above 0.")

@@ -2,6 +2,8 @@
 
 import json
 import os
+import shutil
+import sqlite3
 import subprocess
 import sys
 import time
@@ -125,6 +127,22 @@ def test_a_disk_that_fills_up_midway_is_the_users_to_mend(failing, monkeypatch):
     monkeypatch.setitem(commands.COMMANDS, "Runs", full)
     code, line = failing("runs")
     assert code == 2 and "No space left on device" in line and "/somewhere/policy.pt" in line
+
+
+def test_checkpoints_that_find_no_room_are_a_full_disk_too(failing, monkeypatch):
+    def full(_command):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setitem(commands.COMMANDS, "Runs", full)
+    code, line = failing("runs")
+    assert code == 2 and "disk is full" in line
+
+
+def test_a_disk_without_room_is_noticed_before_anything_is_made(failing, monkeypatch, tmp_path):
+    (tmp_path / "clip.mp4").write_bytes(b"x")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: shutil._ntuple_diskusage(1000, 999, 1))
+    code, line = failing("run", tmp_path / "clip.mp4", "--out", tmp_path / "out")
+    assert code == 2 and "0 MB are free" in line and not (tmp_path / "out").exists()
 
 
 def test_what_is_our_fault_names_the_file_with_the_traceback(failing, monkeypatch, tmp_path):

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 from fake_tools import FakeAuthor, FakeTools, request
+from scripted_openai import Reply, serve
 from video2reward.agent import session
 from video2reward.agent.authors import Unusable
 from video2reward.agent.graph import lease
+from video2reward.agent.llm import LlmAuthor, Settings
 from video2reward.agent.session import resume, start
 from video2reward.memory import runs
 from video2reward.memory.errors import AuthorFailed, BadClip, BadInput, RunExists
@@ -228,3 +230,21 @@ def test_a_second_run_recalls_the_first_and_says_so(tmp_path):
     assert prior.attempt.id == "first/L1-C1" and prior.reward == "# a reward\n"
     first = decisions(tmp_path / "second")[0]
     assert first.action == "warm_start" and "same gait (trot)" in first.reason
+
+
+def test_a_language_model_runs_through_the_same_nodes_and_its_tokens_are_counted(tmp_path):
+    term = {"name": "a", "weight": 1.0, "serves": "x", "doc": "d", "body": "return s.base_height_m"}
+    with serve() as server:
+        server.script(
+            Reply("I would rather not."), Reply(json.dumps({"rationale": "Feet first.", "terms": [term]})),
+            Reply(status=500),
+        )  # fmt: skip
+        settings = Settings(base_url=server.url, api_key="key", max_retries=0)
+        author = LlmAuthor("scripted", settings, examine=lambda draft, target: "")
+        result = start(request(tmp_path / "run"), tools=FakeTools(), author=author)
+    assert result.status == "passed" and result.best is not None and result.best.attempt == "L1-C1"
+    second = runs.load(Attempt, tmp_path / "run" / "attempts" / "L1-C2" / "attempt.json")
+    assert second.program.status == "rejected" and "status 500" in second.program.reason
+    (spent,) = events(tmp_path / "run", "author")
+    # Two answers of 1000 + 100 tokens each; the server that failed sent no bill.
+    assert spent["tokens"] == 2200 and spent["calls"] == 2
