@@ -31,10 +31,11 @@ def gait_label(
         if apart < 0.18:
             return "hop", float(np.clip(1 - apart / 0.18, 0, 1))
         return ("walk" if duty >= 0.5 else "run"), float(np.clip(abs(duty - 0.5) / 0.08, 0.1, 1))
-    if not all(limb in phase_offsets for limb in QUADRUPED_LIMBS):
+    known = [index for index, limb in enumerate(QUADRUPED_LIMBS) if limb in phase_offsets]
+    if len(known) < 3:
         return "unknown", 0.0
-    phases = np.array([phase_offsets[limb] for limb in QUADRUPED_LIMBS])
-    distance = {name: min(_distance(phases, np.array(row)) for row in rows) for name, rows in TEMPLATES.items()}
+    phases = np.array([phase_offsets[QUADRUPED_LIMBS[index]] for index in known])
+    distance = {name: min(_distance(phases, np.array(row)[known]) for row in rows) for name, rows in TEMPLATES.items()}
     (label, nearest), (_, second) = sorted(distance.items(), key=lambda item: item[1])[:2]
     clear = float(np.clip((second - nearest) / 0.08, 0.05, 1.0))
     if nearest > _TOO_FAR:

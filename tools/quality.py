@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-from video2reward.memory.records import GaitDescriptor, KeypointTrack, QualityReport
+from video2reward.memory.records import BIPED_LIMBS, QUADRUPED_LIMBS, GaitDescriptor, KeypointTrack, QualityReport
 from video2reward.tools.track import TrackArrays
 
 View = Literal["side", "oblique", "front_or_back", "unknown"]
@@ -56,6 +56,10 @@ def assess(track: KeypointTrack, arrays: TrackArrays, gait: GaitDescriptor | Non
         if gait.subject == "person" and abs(gait.trunk_pitch_rad) > LYING_RAD:
             refuse.append("the body that was found does not stand upright: it is hardly a person.")
             advice.append("For an animal, give its points with --keypoints FILE.")
+        expected = QUADRUPED_LIMBS if gait.subject == "quadruped" else BIPED_LIMBS
+        if lost := [limb for limb in expected if limb not in gait.phase_offsets]:
+            warn.append(f"{', '.join(lost)} could not be followed: what it does is assumed.")
+            advice.append("Film the whole subject, its feet included, with nothing in front of it.")
         if gait.gait == "unknown":
             warn.append("the footfalls fit no gait that has a name; left and right may be mixed up.")
         if gait.subject == "person" and gait.gait == "run" and gait.stride_frequency_hz < 1.0:
@@ -112,7 +116,7 @@ def _view(track: KeypointTrack, arrays: TrackArrays) -> View:
         length = np.nanmedian(np.abs(front[:, 0] - rear[:, 0])) if np.isfinite(front - rear).any() else np.nan
         top = np.fmin(front[:, 1], rear[:, 1])
         height = np.nanmedian(feet[:, 1] - top) if np.isfinite(feet[:, 1] - top).any() else np.nan
-        if not np.isfinite(length / height) or height <= 0:
+        if not (np.isfinite(length) and np.isfinite(height) and height > 0):
             return "unknown"
         ratio = length / height
         return "side" if ratio > 0.7 else "oblique" if ratio > 0.4 else "front_or_back"

@@ -24,7 +24,7 @@ OnFrame = Callable[[Frame, NDArray[np.float64]], None]
 """Called with each frame and the boxes (B, 4) of all people in it, the largest first, in pixels of the clip."""
 
 MAX_PEOPLE = 4
-_MAX_SIDE_PX = 960
+_MAX_SIDE_PX = 1280
 _MIN_SHARE = 0.1
 _LEFT = {"shoulder": 11, "elbow": 13, "wrist": 15, "hip": 23, "knee": 25, "ankle": 27, "heel": 29, "toe": 31}
 _INDEX_BY_NAME = {"nose": 0} | {

@@ -127,12 +127,12 @@ def _read(name: str) -> tuple[str, str, str]:
 
 
 def _is_ap10k(names: list[str], read: dict[str, tuple[str, str, str]]) -> bool:
-    """Tell AP-10K's own set of points by what it has (eyes, a paw at each hind limb) and lacks (an ankle)."""
+    """Tell AP-10K's own set of points by what it has (eyes, a "root of tail") and lacks (an ankle)."""
     words = [_words(name) for name in names]
     parts = {part for _, _, part in read.values()}
-    has_eyes = any("eye" in word for word in words)
+    its_own = any("eye" in word or ("root" in word and "tail" in word) for word in words)
     ankles = "ankle" in parts or any(end == "hind" and part == "heel" for _, end, part in read.values())
-    return has_eyes and "tail_base" in parts and not ankles and "knee" in parts and bool(parts & {"hip", "thai"})
+    return its_own and "tail_base" in parts and not ankles and "knee" in parts and bool(parts & {"hip", "thai"})
 
 
 def _quadruped_name(side: str, end: str, part: str, animal_10k: bool) -> str:
