@@ -73,7 +73,8 @@ G1 = RobotConfig(
     feet=("L", "R"),
     joint_names=tuple(f"{side}_{part}_joint" for side in ("left", "right") for part in _G1_LEG),
     default_joint_pos=(-0.312, 0.0, 0.0, 0.669, -0.363, 0.0) * 2,
-    action_scale=(0.25,) * 12,
+    # Out of the sagittal plane little motion is wanted and noise topples: these joints get half the range.
+    action_scale=(0.25, 0.12, 0.12, 0.25, 0.25, 0.12) * 2,
     leg_length_m=0.645,
     standing_height_m=0.747,
     fall_height_m=0.5,
