@@ -18,7 +18,7 @@ _CYCLE_POINTS = 8
 
 def system_prompt() -> str:
     """Return the standing part: the job, the answer's form, and the contract as the code states it."""
-    from video2reward.sim.contract import contract_text
+    from video2reward.tools.write_reward import contract_text
 
     return _fill("author", contract=contract_text())
 
@@ -56,13 +56,13 @@ def _robot(target: MotionTarget) -> str:
 
 
 def _motion(target: MotionTarget, gait: GaitDescriptor | None) -> str:
-    from video2reward.sim.contract import motion_literal
+    from video2reward.tools.write_reward import motion_text
 
     lines = [
         f"A {target.gait}, {target.travel.replace('_', ' ')}, carried over from the clip to this robot's size.",
         "",
         "```python",
-        motion_literal(target).rstrip(),
+        motion_text(target).rstrip(),
         "```",
         "",
         "phase_offsets: how long after the first foot's touchdown each foot touches down, in strides. "

@@ -81,15 +81,14 @@ def train(command: cli.Train) -> int:
     """Train with a reward file, then judge."""
     from video2reward.agent.screen import Screen
     from video2reward.sim.config import robot_config
-    from video2reward.sim.contract import motion_of
     from video2reward.tools.render_and_critique import FRESH_SEED, render_and_critique
     from video2reward.tools.train_policy import submit, train_policies
-    from video2reward.tools.write_reward import adopt_reward
+    from video2reward.tools.write_reward import adopt_reward, motion_of
 
     robot = robot_config(command.robot)
     if not command.reward.is_file():
         raise BadInput(f"there is no reward file {command.reward}.", "Check the path.")
-    target = motion_of(command.reward, robot) or default_motion(command.robot)
+    target = motion_of(command.reward, robot.name) or default_motion(command.robot)
     out = command.out or Path("runs") / f"train-{robot.name}-{time.strftime('%Y%m%d-%H%M%S')}"
     runs.create(out)
     program = adopt_reward(command.reward, target, out, attempt="train")

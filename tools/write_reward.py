@@ -16,6 +16,7 @@ from pathlib import Path
 from video2reward.memory import runs
 from video2reward.memory.errors import BadReward
 from video2reward.memory.records import MotionTarget, RewardDraft, RewardProgram, RewardTerm
+from video2reward.sim.config import robot_config
 from video2reward.tools.workers import clean_environment
 
 TRIAL_MODULE = "video2reward.sim.trial"
@@ -106,6 +107,27 @@ def compose(draft: RewardDraft, target: MotionTarget) -> str:
             else ["from video2reward.sim.terms import (", *(f"    {name}," for name in chosen), ")"]
         )
     return "\n".join(head) + "\n\n" + motion_literal(target) + "\n\n" + "\n\n\n".join(functions) + "\n"
+
+
+def contract_text() -> str:
+    """Return the reward contract as the code states it, for an author that must be told."""
+    from video2reward.sim import contract
+
+    return contract.contract_text()
+
+
+def motion_text(target: MotionTarget) -> str:
+    """Return a target as the `MOTION = {…}` of a reward file."""
+    from video2reward.sim.contract import motion_literal
+
+    return motion_literal(target)
+
+
+def motion_of(reward: Path, robot: str) -> MotionTarget | None:
+    """Return the motion that a reward file states, None where it states none. Raises BadReward."""
+    from video2reward.sim import contract
+
+    return contract.motion_of(reward, robot_config(robot))
 
 
 def refusal(reward: Path, target: Path) -> str:
