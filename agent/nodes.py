@@ -60,7 +60,6 @@ class Nodes:
     tell: Callable[..., None]
     on_row: Callable[[str, dict[str, object]], None]
     on_share: Callable[[float], None]
-    interrupted: Callable[[], bool] = lambda: False
     _counted_tokens: int = 0
 
     def watch(self, state: RunState) -> RunState:
@@ -269,7 +268,7 @@ class Nodes:
         return ""
 
     def _asked_to_stop(self) -> str:
-        if self.interrupted() or (self.disk.path / "STOP").exists():
+        if (self.disk.path / "STOP").exists():
             return "The run was asked to stop."
         return ""
 

@@ -94,9 +94,9 @@ def _line(kind: str, f: dict) -> str:
             f"{f['speed_leg_lengths_s']:.2f} leg lengths/s{doubts}"
         )
     if kind == "target":
-        return (
-            f"target    {f['robot']}: {f['gait']} at {f['speed_m_s']:.2f} m/s, {f['stride_frequency_hz']:.2f} strides/s"
-        )
+        speed, cadence = f["speed_m_s"], f["stride_frequency_hz"]
+        notes = "".join(f"\n          {note}" for note in f["notes"])
+        return f"target    {f['robot']}: {f['gait']} at {speed:.2f} m/s, {cadence:.2f} strides/s{notes}"
     if kind == "proposed":
         what = f["rationale"] if f["status"] == "ok" else f"refused: {f['reason']}"
         return f"{f['attempt']:<9} {what}"
