@@ -43,7 +43,8 @@ class Bounds:
     speed: float | None
 
 
-DOG_BOUNDS = Bounds(frequency=0.011, phase=0.035, duty=0.075, speed=0.06)
+# What was asked for, not what is reached: a row that misses it says so.
+DOG_BOUNDS = Bounds(frequency=0.01, phase=0.02, duty=0.07, speed=0.06)
 
 
 @dataclass(frozen=True)
@@ -67,13 +68,14 @@ PEOPLE = (
 
 @dataclass(frozen=True)
 class Row:
-    """The errors on one clip; phase is the mean over the limbs, duty the worst limb."""
+    """The errors on one clip; phase is the mean over the limbs (E_phi) and is bounded, duty is the worst limb's."""
 
     name: str
     label: str
     right_label: bool
     frequency: float
     phase: float
+    worst_phase: float
     duty: float
     speed: float | None
     seconds: float
@@ -119,22 +121,33 @@ def measure_clip(
     seconds = time.perf_counter() - start
     if description is None or description.gait is None:
         reason = failure or " ".join(description.quality.reasons if description else ())
-        return Row(clip.name, "-", False, 1.0, 0.5, 1.0, None, seconds, bounds, reason or "no gait")
-    frequency, phase, duty, speed = _errors(description.gait, truth)
+        return Row(clip.name, "-", False, 1.0, 0.5, 0.5, 1.0, None, seconds, bounds, reason or "no gait")
+    frequency, phases, duty, speed = _errors(description.gait, truth)
     right = description.gait.gait == label and not _wrong_travel(description, truth)
-    return Row(clip.name, description.gait.gait, right, frequency, phase, duty, speed, seconds, bounds)
+    return Row(
+        clip.name,
+        description.gait.gait,
+        right,
+        frequency,
+        float(np.mean(phases)),
+        max(phases),
+        duty,
+        speed,
+        seconds,
+        bounds,
+    )
 
 
-def _errors(gait: GaitDescriptor, truth: MocapTruth | PersonTruth) -> tuple[float, float, float, float | None]:
+def _errors(gait: GaitDescriptor, truth: MocapTruth | PersonTruth) -> tuple[float, list[float], float, float | None]:
     if isinstance(truth, PersonTruth):
         frequency = gait.stride_frequency_hz / truth.frequency_hz - 1
-        phase = apart(gait.phase_offsets["R"], truth.phase)
-        return frequency, phase, abs(float(np.mean(list(gait.duty_factor.values()))) - truth.duty), None
+        phases = [apart(gait.phase_offsets["R"], truth.phase)]
+        return frequency, phases, abs(float(np.mean(list(gait.duty_factor.values()))) - truth.duty), None
     others = [limb for limb in truth.phase_offsets if limb != "FL"]
-    phase = float(np.mean([apart(gait.phase_offsets.get(limb, 0.0), truth.phase_offsets[limb]) for limb in others]))
+    phases = [apart(gait.phase_offsets.get(limb, 0.0), truth.phase_offsets[limb]) for limb in others]
     duty = max(abs(gait.duty_factor.get(limb, 1.0) - value) for limb, value in truth.duty_factor.items())
     speed = gait.speed_leg_lengths_s * truth.leg_length_m / truth.speed_m_s - 1
-    return gait.stride_frequency_hz / truth.stride_frequency_hz - 1, phase, duty, speed
+    return gait.stride_frequency_hz / truth.stride_frequency_hz - 1, phases, duty, speed
 
 
 def _wrong_travel(description: ClipDescription, truth: MocapTruth | PersonTruth) -> bool:
@@ -152,13 +165,13 @@ def main() -> int:
     if not options.clips or not Path(options.clips).is_dir():
         print("V2R_CLIPS does not name the folder of clips: there is nothing to measure.", file=sys.stderr)
         return 2
-    table = Table("clip", "gait", "stride Hz", "phase", "duty", "speed", "s", "", title="errors against truth")
+    table = Table("clip", "gait", "stride Hz", "phase", "worst", "duty", "speed", "s", "", title="errors against truth")
     rows = []
     for row in measure(Path(options.clips), options.seeds, options.swaps):
         rows.append(row)
         speed = "" if row.speed is None else f"{row.speed:+.1%}"
-        numbers = (f"{row.frequency:+.2%}", f"{row.phase:.3f}", f"{row.duty:.3f}", speed)
-        cells = numbers if not row.failure else (row.failure[:60], "", "", "")
+        numbers = (f"{row.frequency:+.2%}", f"{row.phase:.3f}", f"{row.worst_phase:.3f}", f"{row.duty:.3f}", speed)
+        cells = numbers if not row.failure else (row.failure[:60], "", "", "", "")
         table.add_row(row.name, row.label, *cells, f"{row.seconds:.1f}", "ok" if row.passed else "MISSED")
     Console(width=130).print(table)
     print(f"{sum(row.passed for row in rows)} of {len(rows)} within bounds")

@@ -197,6 +197,8 @@ def _download(folder: Path, target: Path) -> Path:
             "--no-deps",
             "--only-binary=:all:",
             "--quiet",
+            "--retries",
+            "1",
             "--dest",
             str(folder),
             *tags,
