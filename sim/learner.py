@@ -14,6 +14,7 @@ from tensordict import TensorDict
 from torch import nn
 from video2reward.memory.errors import BadInput
 from video2reward.memory.runs import write_atomic
+from video2reward.sim.config import RobotConfig
 
 _OBS_GROUPS = {"actor": ["policy"], "critic": ["policy", "privileged"]}
 _GAUSSIAN = "GaussianDistribution"
@@ -67,29 +68,43 @@ def make_ppo(observations: TensorDict, num_actions: int, cfg: PpoConfig) -> PPO:
     )
 
 
-def save_checkpoint(path: Path, ppo: PPO, *, robot: str, env_steps: int) -> None:
+def save_checkpoint(path: Path, ppo: PPO, *, robot: RobotConfig, env_steps: int) -> None:
     """Write everything that going on or judging needs, atomically."""
     buffer = io.BytesIO()
-    torch.save({"schema_version": 1, "robot": robot, "env_steps": env_steps, **ppo.save()}, buffer)
+    torch.save({"schema_version": 1, "interface": _interface(robot), "env_steps": env_steps, **ppo.save()}, buffer)
     write_atomic(path, buffer.getvalue())
 
 
-def load_checkpoint(path: Path, robot: str) -> dict:
+def load_checkpoint(path: Path, robot: RobotConfig) -> dict:
     """Read a checkpoint of the same robot; only tensors and plain values are ever unpickled.
 
-    Raises BadInput where the file is damaged or belongs to another robot.
+    Raises BadInput where the file is damaged, belongs to another robot, or means something else by its actions.
     """
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
-        found = loaded["robot"]
+        found = loaded["interface"]
+        other = found["robot"]
     except Exception as error:  # torch raises half a dozen kinds for a damaged archive
         raise BadInput(f"{path} is not a readable policy: {type(error).__name__}.", "Train it again.") from None
-    if found != robot:
-        raise BadInput(f"{path} is a policy for {found}, not for {robot}.")
+    if other != robot.name:
+        raise BadInput(f"{path} is a policy for {other}, not for {robot.name}.")
+    if found != _interface(robot):
+        raise BadInput(f"{path} was trained with other action scales or another stance.", "Train it again.")
     return loaded
 
 
-def load_actor(path: Path, observations: TensorDict, num_actions: int, robot: str) -> nn.Module:
+def _interface(robot: RobotConfig) -> dict[str, object]:
+    """Return what a policy's actions mean; a change of any of it makes older policies another robot's."""
+    return {
+        "robot": robot.name,
+        "joint_names": list(robot.joint_names),
+        "default_joint_pos": list(robot.default_joint_pos),
+        "action_scale": list(robot.action_scale),
+        "control_hz": robot.control_hz,
+    }
+
+
+def load_actor(path: Path, observations: TensorDict, num_actions: int, robot: RobotConfig) -> nn.Module:
     """Return the frozen, deterministic policy of a checkpoint."""
     loaded = load_checkpoint(path, robot)
     actor = make_actor(observations, num_actions, PpoConfig())

@@ -95,7 +95,7 @@ def roll_out(
     model = load_model(robot, timestep_s=PHYSICS_STEP_S, full_collision=True)
     backend = RecordingBackend(model, robot, num_envs, num_threads)
     env = _NoReset(robot, target, num_envs=num_envs, num_threads=num_threads, seed=seed, cfg=cfg, backend=backend)
-    actor = load_actor(policy, env.get_observations(), env.num_actions, robot.name)
+    actor = load_actor(policy, env.get_observations(), env.num_actions, robot)
     fell_at_s = np.full(num_envs, np.inf)
     with torch.inference_mode():
         for index in range(round(seconds / env.step_s)):

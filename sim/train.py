@@ -23,7 +23,7 @@ import torch
 from video2reward.memory import runs
 from video2reward.memory.errors import BadInput, BadReward
 from video2reward.memory.records import TrainingRun, TrainingSpec
-from video2reward.sim.config import robot_config
+from video2reward.sim.config import RobotConfig, robot_config
 from video2reward.sim.contract import Term
 from video2reward.sim.env import LocomotionEnv
 from video2reward.sim.guard import load_guarded
@@ -47,10 +47,10 @@ def train(spec: TrainingSpec, folder: Path, on_progress: Callable[[dict], None] 
             robot, spec.target, num_envs=spec.num_envs, num_threads=spec.num_threads, seed=spec.seed, terms=terms
         )
         ppo = make_ppo(env.get_observations(), env.num_actions, PpoConfig())
-        done_steps = _restore(ppo, spec, folder, robot.name)
+        done_steps, remark = _restore(ppo, spec, folder, robot)
         # Environments that all start together would all time out together.
         env.episode_length_buf = torch.randint(0, env.max_episode_length, (env.num_envs,), generator=env.generator)
-        return _Loop(spec, folder, env, ppo, done_steps, on_progress).run()
+        return _Loop(spec, folder, env, ppo, done_steps, remark, on_progress).run()
     except BadReward as error:
         return TrainingRun(attempt=spec.attempt, status="rejected", reason=str(error))
 
@@ -62,11 +62,11 @@ class _Diverged(Exception):
 class _Loop:
     """Collect, learn, write down; until a budget ends."""
 
-    def __init__(self, spec, folder, env, ppo, done_steps, on_progress) -> None:
+    def __init__(self, spec, folder, env, ppo, done_steps, remark, on_progress) -> None:
         self.spec, self.folder, self.env, self.ppo = spec, folder, env, ppo
         self.env_steps, self.first_steps, self.iteration = done_steps, done_steps, 0
         self.on_progress, self.started, self.saved_at = on_progress, time.perf_counter(), time.perf_counter()
-        self.cfg = PpoConfig()
+        self.cfg, self.remark = PpoConfig(), remark
         self.rows: list[dict] = []
 
     def run(self) -> TrainingRun:
@@ -75,7 +75,7 @@ class _Loop:
         writer = SummaryWriter(str(self.folder / "tensorboard"))
         self.ppo.train_mode()
         with writer, (self.folder / "progress.jsonl").open("a", encoding="utf-8") as progress:
-            status, reason = "ok", ""
+            status, reason = "ok", self.remark
             while self.env_steps < self.spec.max_env_steps:
                 try:
                     self._write(self._iterate(), progress, writer)
@@ -167,7 +167,7 @@ class _Loop:
             self._save()
 
     def _save(self) -> None:
-        save_checkpoint(self.folder / CHECKPOINT, self.ppo, robot=self.spec.target.robot, env_steps=self.env_steps)
+        save_checkpoint(self.folder / CHECKPOINT, self.ppo, robot=self.env.robot, env_steps=self.env_steps)
         self.saved_at = time.perf_counter()
 
     def _result(self, status: str, reason: str) -> TrainingRun:
@@ -194,17 +194,22 @@ def _reweighted(terms: tuple[Term, ...], weights: dict[str, float]) -> tuple[Ter
     return tuple(Term(t.name, weights.get(t.name, t.weight), t.serves, t.function) for t in terms)
 
 
-def _restore(ppo, spec: TrainingSpec, folder: Path, robot: str) -> int:
-    """Go on from this folder's own checkpoint, else start from the warm start's networks; return the steps done."""
+def _restore(ppo, spec: TrainingSpec, folder: Path, robot: RobotConfig) -> tuple[int, str]:
+    """Go on from this folder's own checkpoint, else start from the warm start's networks.
+
+    Return the steps done and a remark; a warm start that does not fit any more is remarked on and done without.
+    """
     own = folder / CHECKPOINT
     if own.exists():
         loaded = load_checkpoint(own, robot)
         ppo.load(loaded, None, True)
-        return int(loaded["env_steps"])
+        return int(loaded["env_steps"]), ""
     if spec.warm_start:
-        loaded = load_checkpoint(folder / spec.warm_start, robot)
-        ppo.load(loaded, {"actor": True, "critic": True}, True)
-    return 0
+        try:
+            ppo.load(load_checkpoint(folder / spec.warm_start, robot), {"actor": True, "critic": True}, True)
+        except (BadInput, KeyError, RuntimeError) as error:
+            return 0, f"started fresh: {error}"
+    return 0, ""
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -1,6 +1,7 @@
 """The rollout: a frozen policy, true state, no reward code, in the documented form."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -30,7 +31,7 @@ def untrained(request, tmp_path):
     ppo = make_ppo(env.get_observations(), env.num_actions, PpoConfig())
     for parameter in list(ppo.actor.mlp.parameters())[-2:]:
         parameter.data.zero_()
-    save_checkpoint(tmp_path / "policy.pt", ppo, robot=robot.name, env_steps=7)
+    save_checkpoint(tmp_path / "policy.pt", ppo, robot=robot, env_steps=7)
     return tmp_path / "policy.pt", target
 
 
@@ -76,11 +77,18 @@ def test_the_process_writes_the_file_whole(untrained, tmp_path):
 def test_a_damaged_policy_is_refused_and_nothing_in_it_runs(tmp_path, damage):
     (tmp_path / "policy.pt").write_bytes(damage)
     with pytest.raises(BadInput, match="not a readable policy"):
-        load_checkpoint(tmp_path / "policy.pt", "go1")
+        load_checkpoint(tmp_path / "policy.pt", robot_config("go1"))
 
 
 def test_a_policy_of_another_robot_is_refused(untrained):
     policy, target = untrained
     other = "g1" if target.robot == "go1" else "go1"
     with pytest.raises(BadInput, match=f"a policy for {target.robot}"):
-        load_checkpoint(policy, other)
+        load_checkpoint(policy, robot_config(other))
+
+
+def test_a_policy_whose_actions_meant_something_else_is_refused(untrained):
+    policy, target = untrained
+    robot = robot_config(target.robot)
+    with pytest.raises(BadInput, match="other action scales"):
+        load_checkpoint(policy, replace(robot, action_scale=tuple(2.0 * scale for scale in robot.action_scale)))

@@ -107,3 +107,9 @@ def test_the_worker_process_writes_its_result_last(spec, tmp_path):
     spec(steps=1_000)
     subprocess.run([sys.executable, "-m", "video2reward.sim.train", str(tmp_path / "spec.json")], check=True)
     assert runs.load(TrainingRun, tmp_path / "result.json").status == "ok"
+
+
+def test_a_warm_start_that_no_longer_fits_is_remarked_on_and_done_without(spec, tmp_path):
+    (tmp_path / "old.pt").write_bytes(b"from another time")
+    result = train(spec(steps=1_000, warm_start="old.pt"), tmp_path)
+    assert result.status == "ok" and "started fresh" in result.reason
