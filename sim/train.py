@@ -33,7 +33,7 @@ from video2reward.sim.terms import footfall_match
 CHECKPOINT = "policy.pt"
 # Ready to be judged: so much of the footfalls kept, the speed within so much of the command, falls a minute at most;
 # all measured on the noisy policy, over so many batches, from the state and the target and not from the reward.
-READY_MATCH, READY_SPEED_ERROR, READY_FALLS_PER_MIN, READY_BATCHES = 0.84, 0.08, 1.0, 4
+READY_MATCH, READY_SPEED_ERROR, READY_FALLS_PER_MIN, READY_BATCHES = 0.82, 0.1, 2.0, 4
 
 
 def train(spec: TrainingSpec, folder: Path, on_progress: Callable[[dict], None] | None = None) -> TrainingRun:
