@@ -1,19 +1,15 @@
-"""What each command of the command line does. Nothing heavy is imported before it is needed."""
+"""The commands that make something: runs, trainings, verdicts, videos. Heavy parts are imported when they are used."""
 
 from __future__ import annotations
 
-import json
 import shutil
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from rich.table import Table
+from video2reward.agent.listings import bench, describe, doctor, list_runs, models, plain_table, recall
 from video2reward.memory import runs
 from video2reward.memory.errors import BadInput, MissingPart
 from video2reward.memory.records import (
@@ -62,19 +58,6 @@ def run(command: cli.Run) -> int:
             result = start(request, watcher=screen, memory=memory)
     _show_result(result, out)
     return EXIT_BY_STATUS[result.status]
-
-
-def describe(command: cli.Describe) -> int:
-    """Print what a clip shows."""
-    from video2reward.tools.describe import render_table
-
-    with tempfile.TemporaryDirectory() as folder:
-        description = _describe(command, Path(folder))
-    if command.json:
-        print(json.dumps(flat_description(description), indent=2))
-    else:
-        Console().print(render_table(description))
-    return 2 if description.quality.verdict == "refuse" else 0
 
 
 def train(command: cli.Train) -> int:
@@ -140,39 +123,6 @@ def judge(command: cli.Judge) -> int:
     return 0 if critique.passed else 3
 
 
-def recall(command: cli.Recall) -> int:
-    """List the rewards that are nearest in motion."""
-    from video2reward.memory.recall import Memory
-    from video2reward.sim.config import robot_config
-
-    if command.robot:
-        robot_config(command.robot)
-    with tempfile.TemporaryDirectory() as folder:
-        description = _describe(command, Path(folder))
-    if description.gait is None:
-        raise BadInput(f"{command.clip} cannot be used: {' '.join(description.quality.reasons)}")
-    memory = Memory()
-    if command.robot:
-        from video2reward.tools.retarget import retarget
-
-        hits = memory.recall(retarget(description.gait, robot_config(command.robot)), command.robot, command.k)
-    else:
-        hits = memory.recall(description.gait, None, command.k)
-    for trouble in memory.trouble:
-        Console(stderr=True).print(trouble, markup=False)
-    if command.json:
-        print(json.dumps([hit.model_dump(mode="json") for hit in hits], indent=2))
-        return 0
-    if not hits:
-        print(f"Nothing is remembered yet that could be compared (memory: {memory.home}).")
-    table = _table("attempt", "robot", "distance", "GSI", "how it differs")
-    for hit in hits:
-        table.add_row(hit.attempt, hit.robot, f"{hit.distance:.2f}", f"{hit.gsi:.2f}", hit.sentence)
-    if hits:
-        Console().print(table)
-    return 0
-
-
 def play(command: cli.Play) -> int:
     """Print where the video is; make it where there is none."""
     from video2reward.tools.render_and_critique import policy_folder
@@ -189,71 +139,6 @@ def play(command: cli.Play) -> int:
     return 0
 
 
-def list_runs(command: cli.Runs) -> int:
-    """List the runs, best first."""
-    found = sorted(
-        runs.results(command.root),
-        key=lambda item: (item[1].status == "passed", item[1].best.gsi if item[1].best else -1.0),
-        reverse=True,
-    )
-    if command.json:
-        print(json.dumps([{"run": str(p), **r.model_dump(mode="json", by_alias=True)} for p, r in found], indent=2))
-        return 0
-    if not found:
-        print(f"No finished run under {command.root}.")
-        return 0
-    table = _table("run", "robot", "status", "GSI", "gait", "speed", "laps", "time")
-    for path, result in found:
-        best = result.best
-        table.add_row(
-            str(path), result.robot, result.status, f"{best.gsi:.2f}" if best else "-", best.gait if best else "-",
-            f"{best.speed_m_s:.2f} m/s" if best else "-", str(result.laps), f"{result.wall_s:.0f} s",
-        )  # fmt: skip
-    Console().print(table)
-    return 0
-
-
-def doctor(command: cli.Doctor) -> int:
-    """Look at the installation."""
-    from video2reward.agent.doctor import examine, show
-
-    findings = examine()
-    if command.json:
-        print(json.dumps([finding.model_dump() for finding in findings], indent=2))
-    else:
-        show(findings)
-    return 0 if all(finding.state != "missing" for finding in findings) else 2
-
-
-def models(command: cli.Models) -> int:
-    """List or pull the pose models."""
-    from video2reward.tools.models import list_models, pull
-
-    if command.action not in ("list", "pull"):
-        raise BadInput(f"there is no {command.action!r}.", "Use `models list` or `models pull`.")
-    if command.action == "pull":
-        for name in [command.name] if command.name else [status.model.name for status in list_models()]:
-            print(f"{name}: {pull(name)}")
-        return 0
-    table = _table("model", "for", "licence", "file")
-    for status in list_models():
-        model = status.model
-        table.add_row(
-            model.name, model.purpose, model.licence, str(status.path or "not here: video2reward models pull")
-        )
-    Console().print(table)
-    return 0
-
-
-def bench(command: cli.Bench) -> int:
-    """Measure the promised figures."""
-    # A process of its own: evals lie above the agent, which imports nothing of theirs.
-    options = ["--only", command.only] if command.only else []
-    options += ["--clips", *command.clips] if command.clips else []
-    options += ["--json", str(command.json)] if command.json else []
-    return subprocess.run([sys.executable, "-m", "video2reward.evals.bench", *options]).returncode
-
-
 COMMANDS: dict[str, Callable[[Any], int]] = {
     "Run": run,
     "Describe": describe,
@@ -266,19 +151,6 @@ COMMANDS: dict[str, Callable[[Any], int]] = {
     "Models": models,
     "Bench": bench,
 }
-
-
-def flat_description(description: ClipDescription) -> dict[str, Any]:
-    """Return what `describe --json` prints: the record with the names that scripts may rely on at the top."""
-    whole = description.model_dump(mode="json")
-    return {
-        "clip": whole["clip"]["path"],
-        "quality": whole["quality"],
-        "subject": description.subject,
-        "pose_backend": description.pose_backend,
-        "frames_used": description.frames_used,
-        "gait": None if description.gait is None else {"label": description.gait.gait, **_without_cycle(whole["gait"])},
-    }
 
 
 def default_motion(robot: str) -> MotionTarget:
@@ -302,24 +174,6 @@ def default_motion(robot: str) -> MotionTarget:
     )
 
 
-def _describe(command: cli.Clip, folder: Path) -> ClipDescription:
-    from video2reward.agent.screen import Screen
-    from video2reward.tools.describe import describe_clip
-
-    if not command.clip.exists():
-        raise BadInput(f"there is no clip {command.clip}.", "Check the path.")
-    with Screen() as screen:
-        _, description = describe_clip(
-            command.clip,
-            folder,
-            keypoints=command.keypoints,
-            slow_motion_factor=command.slow_motion,
-            progress=lambda share: screen.share("watching the clip", share),
-        )
-        screen.share("watching the clip", 1.0)
-    return description
-
-
 def _make_video(folder: Path) -> Path:
     """Judge a policy once more as it was judged, this time with the video."""
     from video2reward.agent.screen import Screen
@@ -340,12 +194,8 @@ def _make_video(folder: Path) -> Path:
     return video
 
 
-def _without_cycle(gait: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in gait.items() if name not in ("gait", "limb_cycle", "schema_version")}
-
-
 def _show_critique(critique: Critique) -> None:
-    table = _table("gate", "", "value", "needed")
+    table = plain_table("gate", "", "value", "needed")
     for gate in critique.gates:
         table.add_row(gate.name.replace("_", " "), "pass" if gate.passed else "FAIL", f"{gate.value:.3g}", gate.needed)
     console = Console()
@@ -368,10 +218,3 @@ def _show_result(result: RunResult, out: Path) -> None:
     for name in ("report", "video", "reward", "policy"):
         if path := getattr(result.artifacts, name):
             print(f"{name:<7} {out / path}")
-
-
-def _table(*columns: str) -> Table:
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
