@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 def describe(command: cli.Describe) -> int:
     """Print what a clip shows."""
 
+    from video2reward.tools.describe import render_table
+
     with tempfile.TemporaryDirectory() as folder:
         description = _describe(command, Path(folder))
     if command.json:

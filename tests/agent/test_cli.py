@@ -202,3 +202,21 @@ def test_a_reward_without_a_motion_is_trained_for_an_easy_one():
     assert (trot.gait, walk.gait) == ("trot", "walk")
     # Froude 0.4 at a leg of 0.256 m: v = sqrt(0.4 * 9.81 * 0.256) = 1.002 m/s.
     assert trot.speed_m_s == pytest.approx(1.002, abs=0.001)
+
+
+def test_a_clip_is_described_for_people_and_for_scripts(capsys):
+    examples = Path(__file__).resolve().parents[2] / "examples"
+    clip = [str(examples / "dog_trot.mp4"), "--keypoints", str(examples / "dog_trot_keypoints.csv")]
+    assert main(["describe", *clip, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert {"quality", "subject", "pose_backend", "frames_used", "gait"} <= set(told)
+    assert {"verdict", "reasons"} <= set(told["quality"]) and told["quality"]["verdict"] == "ok"
+    assert {
+        "label", "stride_frequency_hz", "duty_factor", "phase_offsets", "speed_leg_lengths_s", "froude",
+        "leg_length_m_assumed", "confidence",
+    } <= set(told["gait"])  # fmt: skip
+    assert told["gait"]["label"] == "trot" and set(told["gait"]["phase_offsets"]) == {"FL", "FR", "RL", "RR"}
+    assert main(["describe", *clip]) == 0
+    assert "trot" in capsys.readouterr().out
+    assert main(["recall", *clip, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == []

@@ -184,7 +184,7 @@ def test_what_another_process_remembered_is_found(memory, remember, tmp_path):
 def test_many_attempts_are_ranked_as_exact_search_ranks_them(memory, tmp_path):
     generator = np.random.default_rng(0)
     known: dict[str, MotionTarget] = {}
-    for index in range(300):
+    for index in range(150):
         phases = (0.0, *(float(value) for value in generator.random(3)))
         wanted = target("unknown", phases, float(generator.uniform(1, 3)), float(generator.uniform(0.5, 2)))
         folder = tmp_path / "runs" / f"r{index}" / "attempts" / "L1-C1"
@@ -192,7 +192,7 @@ def test_many_attempts_are_ranked_as_exact_search_ranks_them(memory, tmp_path):
         (folder / "reward.py").write_text("")
         runs.save(attempt("L1-C1", wanted, gsi=0.5), folder / "attempt.json")
         known[f"r{index}/L1-C1"] = wanted
-    assert memory.rebuild(*(tmp_path / "runs").iterdir()) == 300
+    assert memory.rebuild(*(tmp_path / "runs").iterdir()) == 150
     query = target("unknown", (0.0, 0.4, 0.6, 0.1))
     point = motion_point(query)
     exact = sorted(known, key=lambda name: distance(point, motion_point(known[name]).vector, "unknown"))[:10]
