@@ -151,6 +151,8 @@ class Bench:
     """The runs to do; all by default."""
     json: Annotated[Path | None, arg(metavar="FILE")] = None
     """Write the figures to this file too."""
+    markdown: Annotated[Path | None, arg(metavar="FILE")] = None
+    """Write them to this file as tables."""
 
 
 Command = (

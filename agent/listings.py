@@ -128,6 +128,7 @@ def bench(command: cli.Bench) -> int:
     options = ["--only", command.only] if command.only else []
     options += ["--clips", *command.clips] if command.clips else []
     options += ["--json", str(command.json)] if command.json else []
+    options += ["--markdown", str(command.markdown)] if command.markdown else []
     return subprocess.run([sys.executable, "-m", "video2reward.evals.bench", *options]).returncode
 
 

@@ -21,6 +21,7 @@ import sys
 import tempfile
 import threading
 import time
+from importlib import metadata
 from pathlib import Path
 
 from video2reward.memory.records import Record, RunResult
@@ -47,19 +48,61 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--only", choices=("speed", "runs"), default=None)
     parser.add_argument("--clips", nargs="*", default=None, help="names of the runs to do; all by default")
     parser.add_argument("--json", type=Path, default=None, help="write the figures here as well")
+    parser.add_argument("--markdown", type=Path, default=None, help="write them here as tables")
     arguments = parser.parse_args(argv)
-    print(f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}", flush=True)
-    figures: dict[str, object] = {}
-    if arguments.only != "runs":
-        figures["speed"] = speed()
-    passed = True
-    if arguments.only != "speed":
-        trials = end_to_end(arguments.clips)
-        figures["runs"] = [trial.model_dump() for trial in trials]
-        passed = all(trial.status == "passed" for trial in trials)
+    print(machine(), flush=True)
+    rates = speed() if arguments.only != "runs" else []
+    trials = end_to_end(arguments.clips) if arguments.only != "speed" else []
     if arguments.json:
+        figures = {"machine": machine(), "speed": rates, "runs": [trial.model_dump() for trial in trials]}
         arguments.json.write_text(json.dumps(figures, indent=2) + "\n")
-    return 0 if passed else 3
+    if arguments.markdown:
+        arguments.markdown.write_text(as_markdown(rates, trials), encoding="utf-8")
+    return 0 if all(trial.status == "passed" for trial in trials) else 3
+
+
+def machine() -> str:
+    """Name the machine and the versions that the figures hang on."""
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("mujoco", "torch", "rsl-rl-lib"))
+    return f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}, {versions}"
+
+
+def as_markdown(rates: list[dict[str, object]], trials: list[Trial]) -> str:
+    """Return the figures as a page: what was printed, where and when."""
+    lines = [
+        "# Figures",
+        "",
+        f"Printed by `video2reward bench --markdown FIGURES.md` on {time.strftime('%Y-%m-%d')}: {machine()}.",
+    ]
+    if rates:
+        lines += [
+            "",
+            "Environment steps a second, medians of three: MuJoCo alone against the whole learning loop.",
+            "",
+            "| robot | environments | threads | MuJoCo alone | whole loop | share |",
+            "|---|---|---|---|---|---|",
+            *(
+                f"| {row['robot']} | {row['num_envs']} | {row['threads']} | {row['raw']:,.0f} | {row['loop']:,.0f} "
+                f"| {row['loop'] / row['raw']:.2f} |"
+                for row in rates
+            ),
+        ]
+    if trials:
+        lines += [
+            "",
+            "From the command to the verdict, offline author, each with an empty memory. *First pass* is when a "
+            "candidate first passed the gates.",
+            "",
+            "| run | status | wanted | the robot's gait | GSI | first pass | whole run | peak memory |",
+            "|---|---|---|---|---|---|---|---|",
+            *(
+                f"| {trial.name} | {trial.status} | {trial.gait_wanted} | {trial.gait or '-'} | {trial.gsi or 0.0:.2f} "
+                f"| {'never' if trial.first_pass_s is None else f'{trial.first_pass_s:.0f} s'} | {trial.wall_s:.0f} s "
+                f"| {trial.peak_memory_mb:.0f} MB |"
+                for trial in trials
+            ),
+        ]
+    return "\n".join(lines) + "\n"
 
 
 def speed(repeats: int = 3) -> list[dict[str, object]]:
