@@ -14,6 +14,7 @@ from video2reward.tools.clean import clean_points, cutoff_for, even_grid
 from video2reward.tools.pose.keypoint_file import read_keypoints
 from video2reward.tools.pose.points import PointSeries
 from video2reward.tools.pose.sides import mend_sides
+from video2reward.tools.pose.watch import watch
 from video2reward.tools.track import ARRAYS_FILE, TrackArrays, load_track_arrays, save_arrays, save_track
 from video2reward.tools.video import Frame, frame_times, frames, open_clip
 
@@ -54,18 +55,19 @@ def extract_keypoints(
 
 def _see_person(clip: Clip, progress: Progress | None) -> tuple[PointSeries, BackgroundMotion]:
     """Look for people in the pixels; there is no network for animals in the package yet."""
-    from video2reward.tools.pose.blazepose import see_person
+    from video2reward.tools.pose.blazepose import open_blazepose
 
-    watch = BackgroundWatch()
+    background = BackgroundWatch()
 
     def on_frame(frame: Frame, boxes_px: NDArray[np.float64]) -> None:
         anchor = boxes_px[0, :2] + boxes_px[0, 2:] * (0.5, 1.0) if len(boxes_px) else None
-        watch.add(frame, boxes_px, anchor)
+        background.add(frame, boxes_px, anchor)
         if progress:
             progress(0.98 * (frame.index + 1) / clip.num_frames)
 
     try:
-        points = see_person(clip, on_frame)
+        with open_blazepose() as blazepose:
+            points = watch(clip, blazepose, on_frame)
     except MissingPart as error:
         raise MissingPart(
             f"{error.what} Without it, and without a keypoint file, nothing in a clip can be recognised.",
@@ -76,7 +78,7 @@ def _see_person(clip: Clip, progress: Progress | None) -> tuple[PointSeries, Bac
             f"no person was found in {clip.path}, and there is no embedded network for animals yet.",
             "Give the subject's points with --keypoints FILE (COCO JSON, DeepLabCut CSV, plain CSV or npz).",
         )
-    return points, watch.result()
+    return points, background.result()
 
 
 def _watch(clip: Clip, points: PointSeries, progress: Progress | None) -> BackgroundMotion:

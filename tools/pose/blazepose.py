@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,21 +11,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 from video2reward.memory.errors import MissingPart
-from video2reward.memory.records import Clip
+from video2reward.memory.records import Skeleton
 from video2reward.tools.models import find_model, is_known
-from video2reward.tools.pose.points import PointSeries
-from video2reward.tools.pose.subject import Sighting, follow_subject
-from video2reward.tools.video import Frame, frames
+from video2reward.tools.pose.subject import Sighting
+from video2reward.tools.video import Frame
 
 if TYPE_CHECKING:
     from mediapipe.tasks.python.vision import PoseLandmarker
 
-OnFrame = Callable[[Frame, NDArray[np.float64]], None]
-"""Called with each frame and the boxes (B, 4) of all people in it, the largest first, in pixels of the clip."""
-
 MAX_PEOPLE = 4
-_MAX_SIDE_PX = 1280
-_MIN_SHARE = 0.1
 _LEFT = {"shoulder": 11, "elbow": 13, "wrist": 15, "hip": 23, "knee": 25, "ankle": 27, "heel": 29, "toe": 31}
 _INDEX_BY_NAME = {"nose": 0} | {
     f"{side}_{part}": first + offset for part, first in _LEFT.items() for offset, side in enumerate(("left", "right"))
@@ -33,46 +27,43 @@ _INDEX_BY_NAME = {"nose": 0} | {
 _CURE_LIBRARIES = "Install them: apt install libgl1 libegl1 libgles2 libglib2.0-0"
 
 
-def see_person(clip: Clip, on_frame: OnFrame | None = None, *, model: Path | None = None) -> PointSeries | None:
-    """Follow the person who is the subject of a clip; None where nobody is seen for long enough.
+@contextmanager
+def open_blazepose(model: Path | None = None) -> Iterator[BlazePose]:
+    """Load BlazePose and close it again. The model file is found by `model`, V2R_POSE_TASK or the cache.
 
-    The model file is found by `model`, V2R_POSE_TASK or the cache. Raises MissingPart without mediapipe or the file.
+    Raises MissingPart without mediapipe or the file.
     """
     task = find_model("blazepose", model)
-    sightings: list[Sighting] = []
-    num_frames = 0
-    last_ms = -1
+    notes = (
+        () if is_known("blazepose", task) else (f"the model file {task.name} is not one whose sha256 is known here",)
+    )
     with _landmarker(task) as landmarker:
+        yield BlazePose(landmarker, notes)
+
+
+class BlazePose:
+    """A Watcher for up to four people. It follows them from frame to frame, so one is needed for each clip."""
+
+    name = "BlazePose (mediapipe)"
+    skeleton: Skeleton = "person"
+    names = tuple(_INDEX_BY_NAME)
+    name_by_source_name: Mapping[str, str] = {name.replace("toe", "foot_index"): name for name in _INDEX_BY_NAME}
+
+    def __init__(self, landmarker: PoseLandmarker, notes: tuple[str, ...] = ()) -> None:
+        self.notes = notes
+        self._landmarker = landmarker
+        self._last_ms = -1
+
+    def look(self, frame: Frame) -> list[Sighting]:
+        """Return the people in a frame, in pixels of the clip."""
         import mediapipe
 
-        for frame in frames(clip, max_side_px=_MAX_SIDE_PX):
-            num_frames += 1
-            last_ms = max(int(round(frame.time_s * 1000)), last_ms + 1)
-            image = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=frame.image)
-            with _quiet():
-                people = landmarker.detect_for_video(image, last_ms).pose_landmarks
-            size = np.array(frame.image.shape[1::-1]) / frame.scale
-            seen = [_sighting(frame.index, person, size) for person in people]
-            sightings += seen
-            if on_frame:
-                on_frame(frame, _boxes(seen))
-    subject, note = follow_subject(sightings, num_frames)
-    if len(subject) < max(4, _MIN_SHARE * num_frames):
-        return None
-    names = tuple(_INDEX_BY_NAME)
-    notes = [note] if note else []
-    if not is_known("blazepose", task):
-        notes.append(f"the model file {task.name} is not one whose sha256 is known here")
-    return PointSeries(
-        skeleton="person",
-        names=names,
-        frame_index=np.array([sighting.frame for sighting in subject]),
-        xy_px=np.stack([sighting.xy_px for sighting in subject]),
-        confidence=np.stack([sighting.confidence for sighting in subject]),
-        source="BlazePose (mediapipe)",
-        name_by_source_name={name.replace("toe", "foot_index"): name for name in names},
-        notes=tuple(notes),
-    )
+        self._last_ms = max(int(round(frame.time_s * 1000)), self._last_ms + 1)
+        image = mediapipe.Image(image_format=mediapipe.ImageFormat.SRGB, data=frame.image)
+        with _quiet():
+            people = self._landmarker.detect_for_video(image, self._last_ms).pose_landmarks
+        size = np.array(frame.image.shape[1::-1]) / frame.scale
+        return [_sighting(frame.index, person, size) for person in people]
 
 
 @contextmanager
@@ -120,12 +111,6 @@ def _sighting(frame: int, person: list[Any], size: NDArray[np.float64]) -> Sight
     # Points that lie outside the picture are guesses of the network.
     inside = ((xy >= 0) & (xy < size)).all(1)
     return Sighting(frame, xy, np.where(inside, confidence, 0.0))
-
-
-def _boxes(people: list[Sighting]) -> NDArray[np.float64]:
-    boxes = [np.concatenate([person.xy_px.min(0), np.ptp(person.xy_px, axis=0)]) for person in people]
-    boxes.sort(key=lambda box: -box[2] * box[3])
-    return np.array(boxes).reshape(-1, 4)
 
 
 @contextmanager

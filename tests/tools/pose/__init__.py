@@ -1,0 +1,1 @@
+"""Pose backends, and the small networks they are tested on."""

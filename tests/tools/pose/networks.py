@@ -1,0 +1,107 @@
+"""Small networks with the inputs and outputs of the real ones: each channel finds the blob of one colour."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from video2reward.tools.pose.crop import IMAGENET_MEAN, IMAGENET_STD
+
+COLOURS = np.array(
+    [[red, green, blue] for red in (40, 148, 255) for green in (40, 148, 255) for blue in (40, 148, 255)]
+)[1:]
+"""26 colours that are told apart; the first K of them are the points of a network with K points."""
+
+
+def picture_with_blobs(size: tuple[int, int], xy_px: NDArray[np.float64], radius_px: float = 9.0) -> NDArray[np.uint8]:
+    """Return a black picture (H, W, 3) of `size` (width, height) with one disc of its own colour for every point."""
+    width, height = size
+    picture = np.zeros((height, width, 3), np.uint8)
+    y, x = np.mgrid[:height, :width]
+    for colour, point in zip(COLOURS, xy_px, strict=False):
+        picture[np.hypot(x - point[0], y - point[1]) <= radius_px] = colour
+    return picture
+
+
+def _score_weights(num_points: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return weights (K, 3, 1, 1) and offsets (K,) of a 1×1 convolution on normalised RGB.
+
+    The result is 1 - |c - c_k|² / d² without the part in |c|² that all channels share; c_k is the k-th colour.
+    """
+    colours = (COLOURS[:num_points] - np.array(IMAGENET_MEAN)) / np.array(IMAGENET_STD)
+    return (2 * colours)[:, :, None, None].astype(np.float32), (-(colours**2).sum(1)).astype(np.float32)
+
+
+def _match(num_points: int) -> tuple[list[onnx.NodeProto], list[onnx.TensorProto]]:
+    """Return nodes from "input" to "match" (N, K, H, W): near 1 where a pixel has the channel's colour, else 0."""
+    weights, offsets = _score_weights(num_points)
+    nodes = [
+        helper.make_node("Conv", ["input", "weights", "offsets"], ["likeness"]),
+        helper.make_node("Mul", ["input", "input"], ["squares"]),
+        helper.make_node("ReduceSum", ["squares", "channel"], ["square"], keepdims=1),
+        helper.make_node("Sub", ["likeness", "square"], ["minus_distance"]),
+        helper.make_node("Mul", ["minus_distance", "sharpness"], ["sharpened"]),
+        helper.make_node("Exp", ["sharpened"], ["sharp"]),
+        # Smoothed, so that a disc has one highest pixel.
+        helper.make_node("AveragePool", ["sharp"], ["match"], kernel_shape=[9, 9], pads=[4, 4, 4, 4]),
+    ]
+    constants = [
+        numpy_helper.from_array(weights, "weights"),
+        numpy_helper.from_array(offsets, "offsets"),
+        numpy_helper.from_array(np.array([1], np.int64), "channel"),
+        numpy_helper.from_array(np.array(8.0, np.float32), "sharpness"),
+    ]
+    return nodes, constants
+
+
+def save_simcc(path: Path, num_points: int, input_size: tuple[int, int], batch: int | str = "batch") -> Path:
+    """Write a network like RTMPose's: a picture in, `simcc_x` (N, K, 2W) and `simcc_y` (N, K, 2H) out."""
+    width, height = input_size
+    nodes, constants = _match(num_points)
+    for axis, name, other in ((2, "x", height), (3, "y", width)):
+        # The curve is the share of a column, or row, that has the colour: highest through the middle of a disc.
+        nodes += [
+            helper.make_node("ReduceSum", ["match", f"over_{name}"], [f"sum_{name}"], keepdims=0),
+            helper.make_node("Mul", [f"sum_{name}", f"unit_{name}"], [f"share_{name}"]),
+            helper.make_node("Resize", [f"share_{name}", "", f"double_{name}"], [f"simcc_{name}"], mode="linear",
+                             coordinate_transformation_mode="asymmetric"),
+        ]  # fmt: skip
+        constants += [
+            numpy_helper.from_array(np.array([axis], np.int64), f"over_{name}"),
+            numpy_helper.from_array(np.array(4.0 / other, np.float32), f"unit_{name}"),
+            numpy_helper.from_array(np.array([1.0, 1.0, 2.0], np.float32), f"double_{name}"),
+        ]
+    outputs = [("simcc_x", [batch, num_points, 2 * width]), ("simcc_y", [batch, num_points, 2 * height])]
+    return _save(path, nodes, constants, [batch, 3, height, width], outputs)
+
+
+def save_heatmaps(path: Path, num_points: int, input_size: tuple[int, int]) -> Path:
+    """Write a network like ViTPose's: a picture in, heatmaps (N, K, H/4, W/4) out."""
+    width, height = input_size
+    nodes, constants = _match(num_points)
+    nodes.append(helper.make_node("MaxPool", ["match"], ["heatmaps"], kernel_shape=[1, 1], strides=[4, 4]))
+    outputs = [("heatmaps", ["batch", num_points, height // 4, width // 4])]
+    return _save(path, nodes, constants, ["batch", 3, height, width], outputs)
+
+
+def _save(
+    path: Path,
+    nodes: list[onnx.NodeProto],
+    constants: list[onnx.TensorProto],
+    input_shape: list[int | str],
+    outputs: list[tuple[str, list[int | str]]],
+) -> Path:
+    graph = helper.make_graph(
+        nodes,
+        "blobs",
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, input_shape)],
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in outputs],
+        constants,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
+    return path
