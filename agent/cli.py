@@ -134,11 +134,13 @@ class Doctor:
 
 @dataclass(frozen=True)
 class Models:
-    """List the pose models, or pull them from the package index."""
+    """List the model files that see in clips, pull them, or add one that you brought."""
 
-    action: Annotated[Positional[str], arg(metavar="{list,pull}")] = "list"
+    action: Annotated[Positional[str], arg(metavar="{list,pull,add}")] = "list"
     name: Annotated[Positional[str], arg(metavar="NAME")] = ""
-    """Which one to pull; without a name, all."""
+    """Which one; without a name, all are pulled."""
+    file: Annotated[Positional[Path | None], arg(metavar="FILE")] = None
+    """The file to add."""
 
 
 @dataclass(frozen=True)

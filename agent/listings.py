@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 from video2reward.memory import runs
-from video2reward.memory.errors import BadInput
+from video2reward.memory.errors import BadInput, MissingPart
 from video2reward.memory.records import ClipDescription
 
 if TYPE_CHECKING:
@@ -103,22 +103,50 @@ def doctor(command: cli.Doctor) -> int:
 
 
 def models(command: cli.Models) -> int:
-    """List or pull the pose models."""
-    from video2reward.tools.models import list_models, pull
+    """List, pull or add the model files."""
+    from video2reward.tools.models import add, list_models
 
-    if command.action not in ("list", "pull"):
-        raise BadInput(f"there is no {command.action!r}.", "Use `models list` or `models pull`.")
+    if command.action not in ("list", "pull", "add"):
+        raise BadInput(
+            f"there is no {command.action!r}.", "Use `models list`, `models pull` or `models add NAME FILE`."
+        )
     if command.action == "pull":
-        for name in [command.name] if command.name else [status.model.name for status in list_models()]:
-            print(f"{name}: {pull(name)}")
+        return _pull_models(
+            [command.name] if command.name else [s.model.name for s in list_models() if s.model.size_mb]
+        )
+    if command.action == "add":
+        if not command.name or command.file is None:
+            raise BadInput("a model to add needs its name and a file.", "Use `models add NAME FILE`.")
+        added = add(command.name, command.file)
+        print(f"{command.name}: {added.path} ({added.state})")
         return 0
-    table = plain_table("model", "for", "licence", "file")
+    table = plain_table("model", "for", "licence", "MB", "state", "file")
     for status in list_models():
         model = status.model
-        table.add_row(
-            model.name, model.purpose, model.licence, str(status.path or "not here: video2reward models pull")
-        )
+        size = f"{model.size_mb:.1f}" if model.size_mb else "-"
+        cure = "video2reward models " + (f"pull {model.name}" if model.size_mb else f"add {model.name} FILE")
+        table.add_row(model.name, model.purpose, model.licence, size, status.state, str(status.path or cure))
     Console().print(table)
+    return 0
+
+
+def _pull_models(names: list[str]) -> int:
+    """Fetch models one after the other; one that cannot be had does not keep the others from coming."""
+    from video2reward.agent.screen import Screen
+    from video2reward.tools.models import pull
+
+    failures = []
+    for name in names:
+        try:
+            with Screen() as screen:
+                path = pull(name, lambda share, name=name, screen=screen: screen.share(f"fetching {name}", share))
+            print(f"{name}: {path}")
+        except MissingPart as error:
+            failures.append(error)
+    for error in failures[:-1]:
+        print(f"video2reward: {error}", file=sys.stderr)
+    if failures:
+        raise failures[-1]
     return 0
 
 

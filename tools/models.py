@@ -1,75 +1,134 @@
 """Model files that are too large for the package: which there are, where they lie, how to get them.
 
-They come from the package index alone, the one source every user has: the networks are taken out of an older wheel of
-mediapipe, which still carried them.
+A file is used when its sha256 is one that is known, or the one it had when the user added it or it was first used.
 """
 
 from __future__ import annotations
 
-import hashlib
-import io
+import json
 import os
 import shutil
-import subprocess
-import sys
-import tempfile
-import zipfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from video2reward.memory.errors import BadInput, MissingPart
 from video2reward.memory.runs import sha256_of, write_atomic
-from video2reward.tools.pose.tflite_metadata import NotTFLite, has_metadata, with_normalisation
+from video2reward.tools.blazepose_task import fetch_task, is_task
+from video2reward.tools.fetch import Source, fetch
 
-_PULL = "video2reward models pull"
+OnShare = Callable[[float], None]
+"""Called with the share of a file that has been fetched, 0 to 1."""
 
 
 @dataclass(frozen=True)
 class ModelFile:
-    """A file that can be fetched. `sha256` is what the fetched one has; `same` are files known to do the same."""
+    """A file that can be had.
+
+    `sha256` is what the published one has, "" where nobody says; `same` are files known to do the same. Without
+    `sources` it comes out of mediapipe's wheel, or from the user alone. `env` names a variable that points to a file.
+    """
 
     name: str
     file_name: str
     purpose: str
     licence: str
-    source: str
     size_mb: float
     sha256: str
-    same: tuple[str, ...]
-    env: str
+    sources: tuple[Source, ...] = ()
+    same: tuple[str, ...] = ()
+    env: str = ""
 
 
 @dataclass(frozen=True)
 class ModelStatus:
-    """A model and the file that would be used, None where there is none."""
+    """A model, the file that would be used, None where there is none, and how far it is known."""
 
     model: ModelFile
     path: Path | None
+    state: Literal["verified", "not verified", "missing", "damaged"]
 
+
+_OPENMMLAB = "https://download.openmmlab.com/mmpose/v1/projects/rtmposev1/onnx_sdk"
+_YOLOX = "https://github.com/Megvii-BaseDetection/YOLOX/releases/download/0.1.1rc0"
+_HUGGINGFACE = "https://huggingface.co"
 
 BLAZEPOSE = ModelFile(
     name="blazepose",
     file_name="pose_landmarker_full.task",
-    purpose="people: 33 points of the body",
+    purpose="people: 33 points of the body, with its own boxes",
     licence="Apache-2.0",
-    source="mediapipe==0.10.21 on the package index",
     size_mb=9.4,
     sha256="e5287c7eefada9131a5cff40973975de8f4aeca3df00ae71b20783d4b9f2a7fc",
     same=("245fac96ee28477cc0e6195d2fda4b6159dbed80d922cf4ca8502929be647ba4",),
     env="V2R_POSE_TASK",
 )
-MODELS = {model.name: model for model in (BLAZEPOSE,)}
-
-_WHEEL = "mediapipe==0.10.21"
-# The networks in the wheel are the same for every Python and machine, so any wheel of that version will do.
-_WHEEL_TAGS: tuple[tuple[str, ...], ...] = (
-    tuple("--python-version 3.11 --implementation cp --abi cp311 --platform manylinux_2_28_x86_64".split()),
-    tuple("--python-version 3.12 --implementation cp --abi cp312 --platform manylinux_2_28_x86_64".split()),
-    (),
+HALPE26 = ModelFile(
+    name="rtmpose-halpe26",
+    file_name="rtmpose-m_halpe26_256x192.onnx",
+    purpose="people: 26 points of the body, heels and toes",
+    licence="Apache-2.0",
+    size_mb=55.7,
+    sha256="26f3a19e61304a600dfb82d1001d41d24343b89fc70a33ffc84657e0b0bf2ecf",
+    sources=(
+        Source(
+            f"{_OPENMMLAB}/rtmpose-m_simcc-body7_pt-body7-halpe26_700e-256x192-4d3e73dd_20230605.zip", "end2end.onnx"
+        ),
+    ),
 )
-_DETECTOR = "mediapipe/modules/pose_detection/pose_detection.tflite"
-_LANDMARKS = "mediapipe/modules/pose_landmark/pose_landmark_full.tflite"
-_PULL_TIMEOUT_S = 900
+AP10K = ModelFile(
+    name="rtmpose-ap10k",
+    file_name="rtmpose-m_ap10k_256x256.onnx",
+    purpose="animals: 17 points of AP-10K",
+    licence="Apache-2.0, data CC BY 4.0",
+    size_mb=54.5,
+    sha256="1cfd1c86e0d9e5d5f95178bcd95ee9a4e8386a624cd3c57519f27ff58cac7f28",
+    sources=(
+        Source(f"{_OPENMMLAB}/rtmpose-m_simcc-ap10k_pt-aic-coco_210e-256x256-7a041aa1_20230206.zip", "end2end.onnx"),
+        Source(f"{_HUGGINGFACE}/hr16/UnJIT-DWPose/resolve/main/rtmpose-m_ap10k_256.onnx"),
+        Source(
+            f"{_HUGGINGFACE}/bdsqlsz/qinglong_controlnet-lllite/resolve/main/Annotators/"
+            "rtmpose-m_simcc-ap10k_pt-aic-coco_210e-256x256-7a041aa1_20230206.onnx"
+        ),
+    ),
+)
+YOLOX_S = ModelFile(
+    name="yolox-s",
+    file_name="yolox_s.onnx",
+    purpose="boxes of people and animals, the surer detector",
+    licence="Apache-2.0",
+    size_mb=35.9,
+    sha256="c5c2d13e59ae883e6af3b45daea64af4833a4951c92d116ec270d9ddbe998063",
+    sources=(
+        Source(f"{_YOLOX}/yolox_s.onnx"),
+        Source(
+            "https://media.githubusercontent.com/media/opencv/opencv_zoo/main/models/object_detection_yolox/"
+            "object_detection_yolox_2022nov.onnx"
+        ),
+        Source(f"{_HUGGINGFACE}/Heliosoph/yolox-onnx/resolve/main/yolox_s.onnx"),
+    ),
+)
+YOLOX_TINY = ModelFile(
+    name="yolox-tiny",
+    file_name="yolox_tiny.onnx",
+    purpose="boxes of people and animals, the faster detector",
+    licence="Apache-2.0",
+    size_mb=20.2,
+    sha256="427cc366d34e27ff7a03e2899b5e3671425c262ea2291f88bb942bc1cc70b0f7",
+    sources=(Source(f"{_YOLOX}/yolox_tiny.onnx"),),
+)
+RTMDET = ModelFile(
+    name="rtmdet",
+    file_name="rtmdet.onnx",
+    purpose="boxes: an RTMDet that you exported with mmdeploy",
+    licence="Apache-2.0",
+    size_mb=0.0,
+    sha256="",
+)
+MODELS = {model.name: model for model in (BLAZEPOSE, HALPE26, AP10K, YOLOX_S, YOLOX_TINY, RTMDET)}
+
+_PINS = "pins.json"
 
 
 def cache_folder() -> Path:
@@ -80,44 +139,41 @@ def cache_folder() -> Path:
 
 def list_models() -> tuple[ModelStatus, ...]:
     """Return every model with the file that would be used for it."""
-    found = []
-    for model in MODELS.values():
-        try:
-            found.append(ModelStatus(model, find_model(model.name)))
-        except MissingPart:
-            found.append(ModelStatus(model, None))
-    return tuple(found)
+    return tuple(_status(model) for model in MODELS.values())
 
 
 def find_model(name: str, path: Path | str | None = None) -> Path:
     """Return the file of a model: `path`, else the one its environment variable names, else the cached one.
 
-    Raises MissingPart where there is none, or where it is damaged.
+    A cached file whose sha256 nobody publishes is pinned when it is first used: its sha256 is written down, and a later
+    change refused. Raises MissingPart where there is no file, or where it is damaged.
     """
     model = _model(name)
-    named = path or os.environ.get(model.env)
+    named = path or (os.environ.get(model.env) if model.env else None)
     if named:
         given = Path(named)
         if not given.is_file():
             raise MissingPart(
-                f"the model file {given} is not there.", f"Name another with {model.env}, or: {_PULL} {name}"
+                f"the model file {given} is not there.", f"Name another with {model.env}, or: {_pull(name)}"
             )
-        if sha256_of(given) not in (model.sha256, *model.same) and not _is_task(given):
-            raise MissingPart(
-                f"{given} is no model file of the kind {name}, or is damaged.", f"Get it with: {_PULL} {name}"
-            )
+        if not is_known(name, given) and not _is_of_the_kind(model, given):
+            raise MissingPart(f"{given} is no model file of the kind {name}, or is damaged.", f"Get it: {_pull(name)}")
         return given
     cached = cache_folder() / model.file_name
     if not cached.is_file():
         raise MissingPart(
-            f"the model file for {model.purpose.split(':')[0]} ({model.file_name}) is not here.",
-            f"Get it with: {_PULL} {name}, or put it at {cached}.",
+            f"the model file for {model.purpose.split(':')[0]} ({model.file_name}) is not here.", _cure(model)
         )
-    if sha256_of(cached) not in (model.sha256, *model.same):
-        raise MissingPart(
-            f"{cached} is damaged: its sha256 is not the known one.", f"Get it again with: {_PULL} {name}"
-        )
-    return cached
+    sha256 = sha256_of(cached)
+    pinned = _pins().get(model.file_name)
+    if sha256 in (model.sha256, *model.same, pinned):
+        return cached
+    if not model.sha256 and pinned is None:
+        _pin(model.file_name, sha256)
+        return cached
+    raise MissingPart(
+        f"{cached} is damaged: its sha256 is not the one it should have.", f"Get it again: {_cure(model)}"
+    )
 
 
 def is_known(name: str, path: Path) -> bool:
@@ -126,50 +182,63 @@ def is_known(name: str, path: Path) -> bool:
     return sha256_of(path) in (model.sha256, *model.same)
 
 
-def pull(name: str) -> Path:
-    """Fetch a model from the package index into the cache and return its path; one that is there is kept.
+def pull(name: str, on_share: OnShare | None = None) -> Path:
+    """Fetch a model into the cache and return its path; one that is there is kept, half of one is gone on with.
 
-    Raises MissingPart where the index cannot be reached: it says which file to put where.
+    Raises MissingPart where no source has it: it says which file to put where.
     """
     model = _model(name)
     target = cache_folder() / model.file_name
-    if target.is_file() and sha256_of(target) == model.sha256:
+    if target.is_file() and sha256_of(target) in (model.sha256, _pins().get(model.file_name)):
         return target
-    with tempfile.TemporaryDirectory(prefix="video2reward-") as folder:
-        wheel = _download(Path(folder), target)
-        try:
-            with zipfile.ZipFile(wheel) as archive:
-                task = task_file(archive.read(_DETECTOR), archive.read(_LANDMARKS))
-        except (zipfile.BadZipFile, KeyError, NotTFLite) as error:
-            raise MissingPart(
-                f"{wheel.name} does not hold the expected networks ({error}).", _by_hand(target)
-            ) from error
-    if hashlib.sha256(task).hexdigest() != model.sha256:
-        raise MissingPart(f"what was fetched for {name} has another sha256 than it should.", _by_hand(target))
+    if model is not BLAZEPOSE and not model.sources:
+        raise MissingPart(f"there is no place to fetch {name} from.", _by_hand(model))
     try:
-        write_atomic(target, task)
+        if model is BLAZEPOSE:
+            write_atomic(target, fetch_task())
+        else:
+            fetch(model.sources, target, model.sha256, on_share)
+    except MissingPart as error:
+        raise MissingPart(error.what, f"{error.cure} {_by_hand(model)}".strip()) from error
     except OSError as error:
-        raise BadInput(
-            f"{target} cannot be written: {error.strerror}.", "Free some space or set XDG_CACHE_HOME."
-        ) from None
+        raise _cannot_write(target, error) from None
+    if model.sha256 and sha256_of(target) != model.sha256:
+        target.unlink()
+        raise MissingPart(f"what was fetched for {name} has another sha256 than it should.", _by_hand(model))
+    _pin(model.file_name, None if model.sha256 else sha256_of(target))
     return target
 
 
-def task_file(detector: bytes, landmarks: bytes) -> bytes:
-    """Bundle the two networks the way mediapipe's Tasks API reads them: metadata added, zipped without compression.
+def add(name: str, file: Path) -> ModelStatus:
+    """Copy a file of the user's into the cache, from where it is used; its sha256 is pinned.
 
-    The older wheel's graphs knew how the pictures are scaled; Tasks reads it from the model: the detector takes values
-    from -1 to 1, the landmark network from 0 to 1. The same input always gives the same bytes.
+    One that is not the published file is taken too, and called not verified: it may be another export.
+    Raises BadInput for a file that cannot be it.
     """
-    detector = detector if has_metadata(detector) else with_normalisation(detector, 127.5, 127.5, num_outputs=2)
-    landmarks = landmarks if has_metadata(landmarks) else with_normalisation(landmarks, 0.0, 255.0, num_outputs=5)
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
-        for name, content in (("pose_detector.tflite", detector), ("pose_landmarks_detector.tflite", landmarks)):
-            entry = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
-            entry.create_system = 3
-            archive.writestr(entry, content)
-    return packed.getvalue()
+    model = _model(name)
+    if not file.is_file():
+        raise BadInput(f"there is no file {file}.", "Check the path.")
+    if not is_known(name, file) and not _is_of_the_kind(model, file):
+        raise BadInput(f"{file} is no model file of the kind {name}.", _by_hand(model))
+    target = cache_folder() / model.file_name
+    half = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, half)
+        half.replace(target)
+    except OSError as error:
+        half.unlink(missing_ok=True)
+        raise _cannot_write(target, error) from None
+    _pin(model.file_name, None if is_known(name, target) else sha256_of(target))
+    return _status(model)
+
+
+def _status(model: ModelFile) -> ModelStatus:
+    try:
+        path = find_model(model.name)
+    except MissingPart as error:
+        return ModelStatus(model, None, "damaged" if "damaged" in error.what else "missing")
+    return ModelStatus(model, path, "verified" if is_known(model.name, path) else "not verified")
 
 
 def _model(name: str) -> ModelFile:
@@ -178,56 +247,57 @@ def _model(name: str) -> ModelFile:
     return MODELS[name]
 
 
-def _is_task(path: Path) -> bool:
+def _is_of_the_kind(model: ModelFile, file: Path) -> bool:
+    """Tell whether a file could be the model; what it really holds is seen when it is opened."""
+    if model is BLAZEPOSE:
+        return is_task(file)
+    with file.open("rb") as opened:
+        # An ONNX file is a protobuf that begins with its IR version, field 1: a small number.
+        head = opened.read(2)
+    return len(head) == 2 and head[0] == 0x08 and 1 <= head[1] <= 32
+
+
+def _pins() -> dict[str, str]:
+    """Return the sha256 of each file that was pinned, by file name."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            return {"pose_detector.tflite", "pose_landmarks_detector.tflite"} <= set(archive.namelist())
-    except (zipfile.BadZipFile, OSError):
-        return False
+        pins = json.loads((cache_folder() / _PINS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return {str(name): str(sha256) for name, sha256 in pins.items()} if isinstance(pins, dict) else {}
 
 
-def _download(folder: Path, target: Path) -> Path:
-    pip = _pip()
-    said = ""
-    for tags in _WHEEL_TAGS:
-        command = [
-            *pip,
-            "download",
-            _WHEEL,
-            "--no-deps",
-            "--only-binary=:all:",
-            "--quiet",
-            "--retries",
-            "1",
-            "--dest",
-            str(folder),
-            *tags,
-        ]
-        try:
-            done = subprocess.run(command, capture_output=True, text=True, timeout=_PULL_TIMEOUT_S, check=False)
-        except subprocess.TimeoutExpired:
-            said = "it took too long"
-            continue
-        wheels = sorted(folder.glob("mediapipe-*.whl"))
-        if done.returncode == 0 and wheels:
-            return wheels[0]
-        errors = [line for line in done.stderr.splitlines() if line.startswith("ERROR")]
-        said = (errors or [f"pip ended with {done.returncode}"])[-1].removeprefix("ERROR: ")[:200]
-    raise MissingPart(f"{_WHEEL} could not be fetched from the package index: {said}.", _by_hand(target))
+def _pin(file_name: str, sha256: str | None) -> None:
+    pins = {name: value for name, value in _pins().items() if name != file_name}
+    if sha256:
+        pins[file_name] = sha256
+    if pins != _pins():
+        write_atomic(cache_folder() / _PINS, json.dumps(pins, indent=2) + "\n")
 
 
-def _pip() -> list[str]:
-    """Return a pip that can be called: this Python's own, else any on the path."""
-    if subprocess.run([sys.executable, "-m", "pip", "--version"], capture_output=True, check=False).returncode == 0:
-        return [sys.executable, "-m", "pip"]
-    other = shutil.which("pip3") or shutil.which("pip")
-    if other:
-        return [other]
-    raise MissingPart("pip is not installed here, so nothing can be fetched.", "Install it with: python -m ensurepip")
+def _pull(name: str) -> str:
+    return f"video2reward models pull {name}"
 
 
-def _by_hand(target: Path) -> str:
-    return (
-        f"On a machine with access run the same command and copy the file to {target}, or name it with "
-        f"{BLAZEPOSE.env}=FILE; mediapipe's own pose_landmarker_full.task will do."
-    )
+def _cure(model: ModelFile) -> str:
+    if model is BLAZEPOSE or model.sources:
+        return f"Get it with: {_pull(model.name)}, or put it at {cache_folder() / model.file_name}."
+    return _by_hand(model)
+
+
+def _by_hand(model: ModelFile) -> str:
+    """Say how to bring a file from a machine that has access."""
+    add_it = f"video2reward models add {model.name} FILE (it goes to {cache_folder() / model.file_name})"
+    if model is BLAZEPOSE:
+        return (
+            f"On a machine with access run `{_pull(model.name)}` and bring its file here: {add_it}; mediapipe's own "
+            f"pose_landmarker_full.task will do. Or name it with {model.env}=FILE."
+        )
+    if not model.sources:
+        return f"Bring your own file: {add_it}."
+    first = model.sources[0]
+    inside = f" and take {first.member} out of it" if first.member else ""
+    return f"On a machine with access get {first.url}{inside}, then here: {add_it}."
+
+
+def _cannot_write(target: Path, error: OSError) -> BadInput:
+    return BadInput(f"{target} cannot be written: {error.strerror}.", "Free some space or set XDG_CACHE_HOME.")

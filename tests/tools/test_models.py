@@ -49,7 +49,7 @@ def test_without_the_file_the_error_says_what_to_put_where(own_cache: Path) -> N
     with pytest.raises(MissingPart, match="models pull") as caught:
         models.find_model("blazepose")
     assert str(own_cache) in caught.value.cure
-    assert [status.path for status in models.list_models()] == [None]
+    assert {status.state for status in models.list_models()} == {"missing"}
 
 
 def test_a_damaged_file_is_not_used(own_cache: Path) -> None:
@@ -86,8 +86,22 @@ def test_without_the_index_the_error_says_which_file_to_put_where(
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     with pytest.raises(MissingPart, match="could not be fetched") as caught:
         models.pull("blazepose")
-    assert str(own_cache) in caught.value.cure
+    assert str(own_cache) in caught.value.cure and "models add blazepose FILE" in caught.value.cure
     assert not own_cache.exists()
+
+
+def test_the_published_networks_are_named_with_their_licence_size_and_sha256() -> None:
+    published = [model for model in models.MODELS.values() if model.sources]
+    assert {"rtmpose-halpe26", "rtmpose-ap10k", "yolox-s", "yolox-tiny"} <= {model.name for model in published}
+    for model in published:
+        assert len(model.sha256) == 64 and model.size_mb > 1 and "Apache-2.0" in model.licence
+        assert all(source.url.startswith("https://") for source in model.sources)
+    assert len({model.file_name for model in models.MODELS.values()}) == len(models.MODELS)
+
+
+def test_a_model_without_a_source_asks_for_the_users_own_file() -> None:
+    with pytest.raises(MissingPart, match="models add rtmdet FILE"):
+        models.pull("rtmdet")
 
 
 @pytest.mark.slow

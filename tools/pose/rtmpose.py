@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from video2reward.memory.errors import MissingPart
 from video2reward.memory.records import Skeleton
-from video2reward.tools.models import cache_folder
+from video2reward.tools.models import find_model
 from video2reward.tools.pose.crop import cut
 from video2reward.tools.pose.keypoint_formats import AP10K, HALPE26
 from video2reward.tools.pose.names import canonical_names
@@ -56,7 +56,7 @@ class RTMPose:
 
 def open_halpe26() -> RTMPose:
     """Load RTMPose for people, with heels and toes. Raises MissingPart where its file is not here."""
-    return RTMPose(_file("rtmpose-halpe26.onnx"), "RTMPose Halpe26 (onnxruntime)", "person", HALPE26)
+    return RTMPose(find_model("rtmpose-halpe26"), "RTMPose Halpe26 (onnxruntime)", "person", HALPE26)
 
 
 def open_ap10k() -> RTMPose:
@@ -64,11 +64,4 @@ def open_ap10k() -> RTMPose:
 
     Raises MissingPart where its file is not here.
     """
-    return RTMPose(_file("rtmpose-ap10k.onnx"), "RTMPose AP-10K (onnxruntime)", "quadruped", AP10K)
-
-
-def _file(name: str) -> Path:
-    file = cache_folder() / name
-    if not file.is_file():
-        raise MissingPart(f"the model file {name} is not here.", f"Put it at {file}.")
-    return file
+    return RTMPose(find_model("rtmpose-ap10k"), "RTMPose AP-10K (onnxruntime)", "quadruped", AP10K)
