@@ -55,7 +55,7 @@ def extract_keypoints(
 
 def _see_person(clip: Clip, progress: Progress | None) -> tuple[PointSeries, BackgroundMotion]:
     """Look for people in the pixels; there is no network for animals in the package yet."""
-    from video2reward.tools.pose.blazepose import open_blazepose
+    from video2reward.tools.pose.watchers import open_watcher
 
     background = BackgroundWatch()
 
@@ -66,8 +66,8 @@ def _see_person(clip: Clip, progress: Progress | None) -> tuple[PointSeries, Bac
             progress(0.98 * (frame.index + 1) / clip.num_frames)
 
     try:
-        with open_blazepose() as blazepose:
-            points = watch(clip, blazepose, on_frame)
+        with open_watcher("person") as watcher:
+            points = watch(clip, watcher, on_frame)
     except MissingPart as error:
         raise MissingPart(
             f"{error.what} Without it, and without a keypoint file, nothing in a clip can be recognised.",

@@ -93,6 +93,15 @@ AP10K = ModelFile(
         ),
     ),
 )
+VITPOSE = ModelFile(
+    name="vitpose-apt36k",
+    file_name="vitpose-s_apt36k.onnx",
+    purpose="animals: 17 points of APT-36K, by ViTPose",
+    licence="Apache-2.0",
+    size_mb=97.0,
+    sha256="",
+    sources=(Source(f"{_HUGGINGFACE}/JunkyByte/easy_ViTPose/resolve/main/onnx/apt36k/vitpose-s-apt36k.onnx"),),
+)
 YOLOX_S = ModelFile(
     name="yolox-s",
     file_name="yolox_s.onnx",
@@ -126,7 +135,7 @@ RTMDET = ModelFile(
     size_mb=0.0,
     sha256="",
 )
-MODELS = {model.name: model for model in (BLAZEPOSE, HALPE26, AP10K, YOLOX_S, YOLOX_TINY, RTMDET)}
+MODELS = {model.name: model for model in (BLAZEPOSE, HALPE26, AP10K, VITPOSE, YOLOX_S, YOLOX_TINY, RTMDET)}
 
 _PINS = "pins.json"
 

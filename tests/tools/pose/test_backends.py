@@ -11,7 +11,7 @@ from video2reward.memory.records import PERSON_KEYPOINTS, QUADRUPED_KEYPOINTS
 from video2reward.tools.pose.backend import Detection, choose_backend
 from video2reward.tools.pose.keypoint_formats import AP10K, HALPE26
 from video2reward.tools.pose.rtmpose import RTMPose
-from video2reward.tools.pose.topdown import TopDown, subjects
+from video2reward.tools.pose.topdown import DETECT_EVERY, TopDown, subjects
 from video2reward.tools.video import Frame
 
 from . import networks
@@ -99,8 +99,10 @@ class _Boxes:
 
     def __init__(self, *found: Detection) -> None:
         self._found = found
+        self.asked = 0
 
     def detect(self, image_rgb: np.ndarray) -> tuple[Detection, ...]:
+        self.asked += 1
         return self._found
 
 
@@ -136,3 +138,25 @@ def test_a_top_down_watcher_speaks_in_pixels_of_the_clip(tmp_path: Path) -> None
     assert place == pytest.approx(2 * truth[AP10K.index("nose")], abs=3.0)
     assert watcher.name == "RTMPose in boxes by boxes of the test"
     assert TopDown(_Boxes(), backend).look(Frame(0, 0.0, np.zeros((9, 9, 3), np.uint8))) == []
+
+
+def test_between_detections_a_box_goes_along_with_its_points(tmp_path: Path) -> None:
+    backend = RTMPose(networks.save_simcc(tmp_path / "n.onnx", 17, (256, 256)), "RTMPose", "quadruped", AP10K)
+    detector = _Boxes(_body("animal", *BOX))
+    watcher = TopDown(detector, backend)
+    truth = _scatter(17)
+    for frame in range(DETECT_EVERY):  # 20 px a frame: a box that stayed would lose the points on its far side
+        moved = truth + [20.0 * frame, 0.0]
+        seen = watcher.look(Frame(frame, frame / 30, networks.picture_with_blobs((640, 360), moved)))
+        wanted = [moved[AP10K.index(source)] for source in backend.name_by_source_name]
+        assert np.abs(seen[0].xy_px - wanted).max() < 3.0
+    assert detector.asked == 1
+
+
+def test_a_body_that_is_lost_is_looked_for_at_once(tmp_path: Path) -> None:
+    backend = RTMPose(networks.save_simcc(tmp_path / "n.onnx", 17, (256, 256)), "RTMPose", "quadruped", AP10K)
+    detector = _Boxes(_body("animal", *BOX))
+    watcher = TopDown(detector, backend)
+    for frame in range(3):
+        watcher.look(Frame(frame, frame / 30, np.zeros((360, 640, 3), np.uint8)))
+    assert detector.asked == 3

@@ -1,0 +1,52 @@
+"""Open what watches a clip for one kind of body: the best of what is installed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from video2reward.memory.errors import BadInput, MissingPart
+from video2reward.memory.records import Skeleton
+from video2reward.tools.pose.backend import Watcher, backend_names, choose_backend
+from video2reward.tools.pose.detectors import open_detector
+from video2reward.tools.pose.topdown import TopDown
+
+BLAZEPOSE = "blazepose"
+
+
+@contextmanager
+def open_watcher(skeleton: Skeleton, only: str | None = None) -> Iterator[Watcher]:
+    """Open the best watcher for a kind of body, or the one whose backend is called `only`, and close it again.
+
+    People: a backend with a detector, else BlazePose, which finds its own boxes. Animals: a backend with a detector.
+    Raises BadInput for an unknown name and MissingPart where nothing can be opened.
+    """
+    names = watcher_names(skeleton)
+    if only is not None and only not in names:
+        raise BadInput(f"there is no pose backend {only!r} for a {skeleton}.", f"There are {', '.join(names)}.")
+    watcher: TopDown | None = None
+    if only != BLAZEPOSE:
+        try:
+            watcher = _top_down(skeleton, only)
+        except MissingPart:
+            if only is not None or skeleton != "person":
+                raise
+    if watcher is not None:
+        yield watcher
+        return
+    from video2reward.tools.pose.blazepose import open_blazepose
+
+    with open_blazepose() as blazepose:
+        yield blazepose
+
+
+def watcher_names(skeleton: Skeleton) -> tuple[str, ...]:
+    """Return the backends that can watch for a kind of body, the best first."""
+    return (*backend_names(skeleton), *((BLAZEPOSE,) if skeleton == "person" else ()))
+
+
+def _top_down(skeleton: Skeleton, only: str | None) -> TopDown:
+    # The detector first: it is the smaller one, and without it the backend need not be loaded.
+    detector = open_detector()
+    choice = choose_backend(skeleton, only)
+    return TopDown(detector, choice.backend, choice.passed_over)
