@@ -12,6 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from video2reward.memory.records import RewardDraft, RewardTerm
 
 _MOST_BRACES = 60
+_THOUGHTS = re.compile(r"<(think|thinking|reasoning)>.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE)
+_WORDS = {"true": "True", "false": "False", "null": "None"}
 
 
 class BadAnswer(Exception):
@@ -52,23 +54,32 @@ def read_answer(text: str) -> RewardAnswer:
     if not text.strip():
         raise BadAnswer("it is empty.")
     problems: list[str] = []
-    for candidate in _json_candidates(text):
+    for value in json_objects(text):
         try:
-            value = json.loads(candidate, strict=False)
-        except json.JSONDecodeError as error:
-            problems.append(f"it is not JSON: {error.msg} at line {error.lineno}.")
-            continue
-        if isinstance(value, dict) and isinstance(value.get("reward"), dict):
-            value = value["reward"]
-        try:
-            return RewardAnswer.model_validate(value)
+            return RewardAnswer.model_validate(_as_asked(value))
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"]) or "the answer"
             problems.append(f"{where}: {first['msg']}.")
     if answer := _from_python(text):
         return answer
-    raise BadAnswer(problems[0] if problems else "it holds no JSON object.")
+    raise BadAnswer(problems[0] if problems else _why_no_json(text))
+
+
+def json_objects(text: str) -> list[dict[str, Any]]:
+    """Return the objects that a text holds, the likeliest first, whatever is around them and however they are quoted.
+
+    Thoughts between tags are passed over, unless nothing is left without them.
+    """
+    spoken = _THOUGHTS.sub("", text)
+    found: list[dict[str, Any]] = []
+    for part in _parts(spoken if spoken.strip() else text):
+        value = _loaded(part)
+        if isinstance(value, list) and value and all(isinstance(item, dict) and "weight" in item for item in value):
+            value = {"terms": value}
+        if isinstance(value, dict) and value not in found:
+            found.append(value)
+    return sorted(found, key=lambda value: "terms" not in value and "reward" not in value)
 
 
 def draft_from(answer: RewardAnswer, *, author: str, parent: str | None, edits_of_parent: bool) -> RewardDraft:
@@ -112,23 +123,64 @@ def plain_body(body: str) -> str:
     return f"return {body.strip()}"
 
 
-def _json_candidates(text: str) -> list[str]:
-    """Return the parts of a text that may be the object, the likeliest first."""
-    found = [text.strip()] if text.strip().startswith("{") else []
-    found += re.findall(r"```(?:json)?\s*\n(\{.*?\})\s*```", text, re.DOTALL)
+def _as_asked(value: dict[str, Any]) -> dict[str, Any]:
+    """Bring the forms that models like to the one that was asked for: a wrapper, terms by name, lines as a list."""
+    for wrapper in ("reward", "answer", "reward_function"):
+        if isinstance(value.get(wrapper), dict) and "terms" not in value:
+            value = value[wrapper]
+    terms = value.get("terms")
+    if isinstance(terms, dict):
+        terms = [{"name": name, **term} for name, term in terms.items() if isinstance(term, dict)]
+    if not isinstance(terms, list):
+        return value
+    plain = []
+    for term in terms:
+        if not isinstance(term, dict):
+            return value
+        body = next((term[key] for key in ("body", "code", "function") if key in term), None)
+        plain.append({**term, "body": "\n".join(map(str, body)) if isinstance(body, list) else body})
+        for key in ("serves", "doc"):
+            if isinstance(term.get(key), list):
+                plain[-1][key] = ", ".join(map(str, term[key]))
+    edits = value.get("edits", [])
+    edits = [edits] if isinstance(edits, str) and edits else edits or []
+    return {**value, "terms": plain, "edits": [str(edit) for edit in edits]}
+
+
+def _parts(text: str) -> list[str]:
+    """Return the parts of a text that may be an object, the likeliest first."""
+    found = [text.strip()]
+    found += re.findall(r"```[a-z]*\s*\n(.*?)```", text, re.DOTALL)
     start, end = text.find("{"), text.rfind("}")
     if 0 <= start < end:
-        whole = text[start : end + 1]
-        found += [whole, re.sub(r",(\s*[}\]])", r"\1", whole)]
+        found.append(text[start : end + 1])
     # Prose before the object may hold braces of its own.
-    for brace in list(re.finditer(r"\{", text))[:_MOST_BRACES]:
+    found += [text[brace.start() : end + 1] for brace in list(re.finditer(r"\{", text))[:_MOST_BRACES]]
+    return [part.strip() for part in dict.fromkeys(found) if part.strip()[:1] in ("{", "[")]
+
+
+def _loaded(part: str) -> Any:
+    """Return what a text means as JSON, or as JSON with commas too many, or as a Python literal; None otherwise."""
+    for attempt in (part, re.sub(r",(\s*[}\]])", r"\1", part)):
         try:
-            value, length = json.JSONDecoder(strict=False).raw_decode(text[brace.start() :])
-        except json.JSONDecodeError:
+            return json.JSONDecoder(strict=False).raw_decode(attempt)[0]
+        except (json.JSONDecodeError, RecursionError):
             continue
-        if isinstance(value, dict) and ("terms" in value or "reward" in value):
-            found.append(text[brace.start() : brace.start() + length])
-    return list(dict.fromkeys(found))
+    try:
+        return ast.literal_eval(re.sub(r"\b(true|false|null)\b", lambda word: _WORDS[word[1]], part))
+    except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
+        return None
+
+
+def _why_no_json(text: str) -> str:
+    start = text.find("{")
+    if start < 0:
+        return "it holds no JSON object."
+    try:
+        json.loads(text[start : text.rfind("}") + 1] or text[start:], strict=False)
+    except json.JSONDecodeError as error:
+        return f"it is not JSON: {error.msg} at line {error.lineno}."
+    return "it holds no reward."
 
 
 def _from_python(text: str) -> RewardAnswer | None:

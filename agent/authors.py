@@ -7,6 +7,7 @@ protocol (`agent.llm`). Both get the same brief and give the same records.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol
 
 from pydantic import Field
@@ -31,6 +32,13 @@ class PriorReward(Record):
     recollection: Recollection | None = Field(None, description="set where it comes from memory and not from this run")
 
 
+class Picture(Record):
+    """A picture for an author that sees, and what it shows, in a sentence."""
+
+    path: Path
+    shows: str
+
+
 class AuthorBrief(Record):
     """Everything an author may know when it writes the candidates of one lap."""
 
@@ -42,6 +50,9 @@ class AuthorBrief(Record):
     )
     parents: tuple[PriorReward, ...] = Field((), description="this run's attempts, the one to start from first")
     remembered: tuple[PriorReward, ...] = Field((), description="near rewards of other runs, nearest first")
+    failures: tuple[str, ...] = Field((), description="candidates of this run that were refused or broke, and why")
+    wishes: tuple[str, ...] = Field((), description="what was asked for beyond the clip, in words, the latest last")
+    pictures: tuple[Picture, ...] = ()
     wall_left_s: float = 600.0
     env_steps_left: int | None = None
 

@@ -149,19 +149,29 @@ def _memory() -> Iterator[Finding]:
     yield Finding(what="memory", state="ok", said=f"{home}, {known} run{'s' * (known != 1)} remembered")
 
 
-def _author() -> Iterator[Finding]:
-    from video2reward.agent.llm import settings_from_environment
+def _models() -> Iterator[Finding]:
+    from video2reward.agent.settings import default_model, model_settings, settings_file
 
-    settings = settings_from_environment()
-    key = "a key is set" if settings.api_key else "no key"
-    if settings.base_url or settings.api_key:
-        yield Finding(what="author", state="ok", said=f"offline, or a model at {settings.where} ({key})")
-    else:
+    said = {"author": "offline (by rule)", "critic": "physics alone", "chat": "a grammar of fixed sentences"}
+    path = settings_file()
+    said_of_file = str(path.absolute()) if path else "no video2reward.toml; none is needed"
+    yield Finding(what="settings", state="ok", said=said_of_file)
+    for role, without in said.items():
+        settings = model_settings(role)
+        if not settings.usable:
+            cure = "V2R_BASE_URL for a local server, or OPENAI_API_KEY" if role == "author" else ""
+            yield Finding(what=role, state="ok", said=f"{without}; no language model is set up", cure=cure)
+            continue
+        named = default_model(role)
+        model = named or ("any model" if role != "chat" else "no model named")
+        key = "with a key" if settings.api_key else "no key"
+        vision = {True: "sees", False: "blind"}.get(settings.vision, "vision tried once")
+        window = f", {settings.context_tokens} tokens" if settings.context_tokens else ""
         yield Finding(
-            what="author",
+            what=role,
             state="ok",
-            said="offline (by rule); no language model is set up",
-            cure="V2R_BASE_URL for a local server, or OPENAI_API_KEY",
+            said=f"{without}, or {model} at {settings.where} ({key}, {vision}, prompt {settings.prompt}{window}, "
+            f"{settings.timeout_s:g} s)",
         )
 
 
@@ -197,5 +207,5 @@ def _in_a_process(code: str) -> str | None:
 
 
 _CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
-    _python, _packages, _torch, _gl, _people, _video, _memory, _author, _machine,
+    _python, _packages, _torch, _gl, _people, _video, _memory, _models, _machine,
 )  # fmt: skip

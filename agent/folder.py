@@ -7,6 +7,7 @@ import math
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import Field
 from video2reward.agent.authors import PriorReward, Unusable
 from video2reward.memory import runs
 from video2reward.memory.errors import BadInput
@@ -14,9 +15,11 @@ from video2reward.memory.records import (
     Attempt,
     Critique,
     Decision,
+    MotionTarget,
     Recollection,
     RewardDraft,
     RewardProgram,
+    Steering,
     StoredRecord,
     TrainingRun,
 )
@@ -31,6 +34,8 @@ class ProposedLap(StoredRecord):
     drafts: tuple[RewardDraft | Unusable, ...]
     failure: str = ""
     begun_wall_s: float = 0.0
+    target: MotionTarget | None = Field(None, description="what this lap is for, with all that was asked of the run")
+    steering: tuple[Steering, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -105,6 +110,17 @@ class RunFolder:
             )
             for attempt in order[:most]
         )
+
+    def failures(self) -> tuple[str, ...]:
+        """Say of each attempt that was refused or broke what was wrong with it, the latest first."""
+        said = []
+        for attempt in reversed(self.attempts()):
+            terms = ", ".join(attempt.program.terms)
+            if attempt.program.status == "rejected":
+                said.append(f"{attempt.id} ({terms or 'no terms'}) was refused: {attempt.program.reason}")
+            elif attempt.training and attempt.training.status not in ("ok", "timeout", "killed"):
+                said.append(f"{attempt.id} ({terms}) {attempt.training.status}: {attempt.training.reason}")
+        return tuple(said)
 
     def rewards(self, name: str) -> list[float]:
         """Read the reward curve of a training, leaving out what is not a number."""

@@ -10,18 +10,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from video2reward.agent.authors import Author, AuthorBrief, Unusable, Usage
-from video2reward.agent.budget import Limits, Purse, env_steps_left, wall_left_s
+from video2reward.agent import steering as steer
+from video2reward.agent.authors import Author, Unusable, Usage
+from video2reward.agent.brief import make_brief
+from video2reward.agent.budget import Limits, Purse, env_steps_left, reached, wall_left_s
 from video2reward.agent.decide import GOOD_GSI, best_of, decide, first_decision, gain_of_last_quarter
-from video2reward.agent.folder import ProposedLap, RunFolder, prior_of
+from video2reward.agent.folder import ProposedLap, RunFolder
+from video2reward.agent.looking import Critic
 from video2reward.agent.plan import num_parallel, plan
 from video2reward.agent.state import RunState
+from video2reward.agent.steering import with_current_target
 from video2reward.agent.toolbox import Toolbox
 from video2reward.memory import runs
-from video2reward.memory.errors import AuthorFailed, BadClip
+from video2reward.memory.errors import AuthorFailed, BadClip, V2RError
 from video2reward.memory.records import (
     Attempt,
     ClipDescription,
+    Critique,
     Decision,
     MotionTarget,
     Recollection,
@@ -60,6 +65,7 @@ class Nodes:
     tell: Callable[..., None]
     on_row: Callable[[str, dict[str, object]], None]
     on_share: Callable[[float], None]
+    critic: Critic | None = None
     _counted_tokens: int = 0
 
     def watch(self, state: RunState) -> RunState:
@@ -107,16 +113,16 @@ class Nodes:
         ids = [f"L{lap}-C{index + 1}" for index in range(max(len(proposed.drafts), 1))]
         if not proposed.drafts:
             self.disk.save_refused(ids[0], self.author.name, proposed.failure)
-            return {"lap": lap, "candidates": ids}
+            return {"lap": lap, "candidates": ids, "target": proposed.target or state["target"]}
         with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
             written = [
-                pool.submit(self._write, draft, state["target"], attempt)
+                pool.submit(self._write, draft, proposed.target or state["target"], attempt)
                 for attempt, draft in zip(ids, proposed.drafts, strict=True)
             ]
         for program in (future.result() for future in written):
             self.tell("proposed", attempt=program.id, lap=lap, status=program.status, reason=program.reason,
                       rationale=program.rationale, edits=program.edits)  # fmt: skip
-        return {"lap": lap, "candidates": ids}
+        return {"lap": lap, "candidates": ids, "target": proposed.target or state["target"]}
 
     def train(self, state: RunState) -> RunState:
         """Train every candidate that was not refused, each in a worker of its own.
@@ -181,8 +187,11 @@ class Nodes:
 
     def decide(self, state: RunState) -> RunState:
         """Choose what comes next by the rules, and write it down with its numbers."""
-        attempts = self.disk.attempts()
+        attempts = with_current_target(self.disk.attempts())
         decision = decide(attempts, self.limits, self.purse.now(), self._rising(attempts))
+        lap = self.disk.lap(state["lap"])
+        limit = reached(self.limits, self.purse.now())
+        decision = steer.heeding(decision, lap.steering if lap else (), steer.asked(self.disk.path), limit)
         if asked := self._asked_to_stop():
             best = best_of(attempts)
             decision = decision.model_copy(
@@ -202,28 +211,28 @@ class Nodes:
         if kept := self.disk.lap(lap):
             return kept
         spent = self.purse.now()
-        brief = AuthorBrief(
-            target=state["target"],
-            gait=state["gait"],
-            lap=lap,
-            decision=state["decision"],
-            parents=self.disk.parents(state["decision"].parent),
-            remembered=tuple(prior for hit in state["remembered"] if (prior := prior_of(hit))),
-            wall_left_s=wall_left_s(self.limits, spent),
-            env_steps_left=env_steps_left(self.limits, spent),
-        )
+        steering = steer.asked(self.disk.path)
+        if steering:
+            self.tell("steered", lap=lap, asked=[wish.said for wish in steering])
+        target = steer.steered_target(runs.load(MotionTarget, self.disk.path / "target.json"), steering)
+        brief = make_brief(
+            state, lap, target, steering, self.disk, self.tools, sees=getattr(self.author, "sees", False),
+            wall_left_s=wall_left_s(self.limits, spent), env_steps_left=env_steps_left(self.limits, spent),
+        )  # fmt: skip
         drafts: tuple[RewardDraft | Unusable, ...] = ()
         failure = ""
         try:
             seed = 1000 * state["request"].seed + lap
-            drafts = tuple(self.author.propose(brief, self.limits.candidates, seed))
+            written = self.author.propose(brief, self.limits.candidates, seed)
+            drafts = tuple(d if isinstance(d, Unusable) else steer.steered_draft(d, steering) for d in written)
         except AuthorFailed as error:
             failure = str(error)
             self.tell("author_failed", lap=lap, reason=failure)
         self._count_usage()
         proposed = ProposedLap(
-            lap=lap, drafts=drafts, failure=failure or "the author proposed nothing.", begun_wall_s=spent.wall_s
-        )
+            lap=lap, drafts=drafts, failure=failure or "the author proposed nothing.", begun_wall_s=spent.wall_s,
+            target=target, steering=steering,
+        )  # fmt: skip
         self.disk.save_lap(proposed)
         return proposed
 
@@ -250,7 +259,19 @@ class Nodes:
             return error
         self.tell("judged", attempt=name, passed=critique.passed, gsi=critique.similarity.gsi,
                   verdict=critique.verdict, spent_s=round(self.purse.now().wall_s, 1))  # fmt: skip
+        self._looked_at(folder, critique)
         return None
+
+    def _looked_at(self, folder: Path, critique: Critique) -> None:
+        """Have the critic that sees add what it saw; whatever becomes of that, the verdict of physics stands."""
+        if not self.critic:
+            return
+        try:
+            sheet = self.tools.contact_sheet(folder, self.disk.path)
+            runs.save(self.critic.review(critique, sheet), folder / "critique.json")
+        except (V2RError, OSError) as error:
+            self.tell("critic_failed", attempt=critique.attempt, reason=str(error))
+        self._count_usage()
 
     def _good_enough(self, names: list[str]) -> str:
         """Return why the rest of a lap may be spared, or ""."""
@@ -288,7 +309,12 @@ class Nodes:
         return {attempt.id: gain_of_last_quarter(self.disk.rewards(attempt.id)) for attempt in attempts}
 
     def _count_usage(self) -> None:
-        usage: Usage = getattr(self.author, "usage", Usage())
+        usages = [getattr(asked, "usage", Usage()) for asked in (self.author, self.critic)]
+        usage = Usage(
+            calls=sum(used.calls for used in usages),
+            input_tokens=sum(used.input_tokens for used in usages),
+            output_tokens=sum(used.output_tokens for used in usages),
+        )
         new = usage.input_tokens + usage.output_tokens - self._counted_tokens
         if new > 0:
             self._counted_tokens += new

@@ -13,6 +13,8 @@ from video2reward.memory.records import MotionTarget, Recollection, RunRequest, 
 from video2reward.sim.config import robot_config
 
 _DEFAULT_ENV_STEPS = {"quadruped": 600_000, "biped": 1_200_000}
+_WARM_ENV_STEPS = {"quadruped": 160_000, "biped": 300_000}
+"""A policy that walks already needs less."""
 _MOST_ENV_STEPS = 20_000_000
 _JUDGING_S = 12.0
 _LEAST_S = 5.0
@@ -42,8 +44,9 @@ def plan(
     specs = []
     for name in names:
         draft = disk.draft(name)
-        wanted = draft.max_env_steps if draft and draft.max_env_steps else _DEFAULT_ENV_STEPS[_kind(target)]
         start = policy_of(draft.warm_start, disk, remembered) if draft and draft.warm_start else None
+        usual = (_WARM_ENV_STEPS if start else _DEFAULT_ENV_STEPS)[_kind(target)]
+        wanted = draft.max_env_steps if draft and draft.max_env_steps else usual
         specs.append(
             TrainingSpec(
                 attempt=name,

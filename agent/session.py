@@ -13,7 +13,9 @@ from video2reward.agent.authors import Author, make_author
 from video2reward.agent.budget import Purse, limits_for
 from video2reward.agent.decide import best_of
 from video2reward.agent.folder import RunFolder
+from video2reward.agent.looking import Critic, make_critic
 from video2reward.agent.nodes import Nodes, Remembering
+from video2reward.agent.steering import with_current_target
 from video2reward.agent.toolbox import Toolbox, Tools
 from video2reward.memory import runs
 from video2reward.memory.errors import BadInput, MissingPart, V2RError
@@ -60,15 +62,17 @@ def start(
     watcher: Watcher | None = None,
     tools: Toolbox | None = None,
     author: Author | None = None,
+    critic: Critic | None = None,
     memory: Remembering | None = None,
 ) -> RunResult:
     """Run a request to its end in a new folder. Raises V2RError; a clip that cannot be used leaves no folder behind."""
     check(request)
     author = author or make_author(request.author)
+    critic = critic or make_critic(request.critic)
     runs.create(request.out)
     runs.save(request, request.out / "request.json")
     try:
-        return resume(request.out, watcher=watcher, tools=tools, author=author, memory=memory)
+        return resume(request.out, watcher=watcher, tools=tools, author=author, critic=critic, memory=memory)
     except (BadInput, MissingPart):
         # Nothing was trained yet: the same command must work once the input is mended.
         if not (request.out / "attempts").exists():
@@ -82,6 +86,7 @@ def resume(
     watcher: Watcher | None = None,
     tools: Toolbox | None = None,
     author: Author | None = None,
+    critic: Critic | None = None,
     memory: Remembering | None = None,
 ) -> RunResult:
     """Go on with a run where it was left; one that is finished gives its result again."""
@@ -109,6 +114,7 @@ def resume(
             tell=tell,
             on_row=watcher.row,
             on_share=lambda share: watcher.share("watching the clip", share),
+            critic=critic or make_critic(request.critic),
         )
         tell("started", robot=request.robot, clip=str(request.clip), author=request.author)
         try:
@@ -153,7 +159,8 @@ def finish(
     """Judge the best once more on a seed that chose nothing, keep it in `best/`, write result and report."""
     disk = RunFolder(run)
     attempts = disk.attempts()
-    confirmed, notes = _confirm(disk, attempts, tools, tell)
+    wanted = [attempt for attempt in with_current_target(attempts) if attempt.critique]
+    confirmed, notes = _confirm(disk, wanted or attempts, tools, tell)
     ending = decision.ending or "failed"
     if ending == "passed" and not (confirmed and confirmed[1].passed):
         ending = "budget"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from video2reward.memory.errors import V2RError
 from video2reward.memory.records import (
     ClipDescription,
     Critique,
@@ -18,6 +19,9 @@ from video2reward.memory.records import (
     TrainingSpec,
 )
 from video2reward.sim.config import robot_config
+
+SHEET = "sheet.jpg"
+"""The contact sheet of clip and robot, in an attempt's folder; in a run's, the clip alone."""
 
 ShareDone = Callable[[float], None]
 TrainingRow = Callable[[str, dict[str, object]], None]
@@ -45,6 +49,14 @@ class Toolbox(Protocol):
         self, folder: Path, target: MotionTarget, gait: GaitDescriptor | None, run: Path, seed: int, video: bool
     ) -> Critique:
         """Roll the frozen policy out on a seed it has not seen, measure, and write critique.json."""
+        ...
+
+    def clip_sheet(self, run: Path) -> Path | None:
+        """Return the picture of the clip at some moments of a stride; None where it cannot be made."""
+        ...
+
+    def contact_sheet(self, folder: Path, run: Path) -> Path:
+        """Return the picture of clip and robot at the same phases. Raises V2RError where it cannot be made."""
         ...
 
     def report(self, run: Path) -> Path: ...
@@ -91,6 +103,19 @@ class Tools:
 
         track_dir = run if (run / "track.json").exists() else None
         return render_and_critique(folder, target, gait=gait, seed=seed, track_dir=track_dir, video=video)
+
+    def clip_sheet(self, run: Path) -> Path | None:
+        from video2reward.tools.critic.sheet import make_clip_sheet
+
+        try:
+            return make_clip_sheet(run, run / SHEET)
+        except (V2RError, OSError, ValueError):
+            return None
+
+    def contact_sheet(self, folder: Path, run: Path) -> Path:
+        from video2reward.tools.render_and_critique import make_sheet
+
+        return make_sheet(folder, run, folder / SHEET)
 
     def report(self, run: Path) -> Path:
         from video2reward.tools.critic.report import write_report

@@ -297,6 +297,7 @@ class Finding(Record):
     value: float
     wanted: float | None = None
     sentence: str
+    source: str = Field("physics", description="who saw it: physics, or the model that looked at the pictures")
 
 
 class Critique(StoredRecord):
@@ -374,6 +375,23 @@ class Decision(Record):
     ending: Literal["passed", "budget", "stopped", "failed"] | None = Field(
         None, description="set when the action is stop"
     )
+    steering: tuple[str, ...] = Field((), description="what was asked of the run while it ran, in the asker's words")
+
+
+class Steering(Record):
+    """A change that someone asks of a running loop; it is read from `steer.jsonl` when the next lap begins.
+
+    Terms are named as in the reward, or by their kind (`slip`, `bounce`, `speed`, …).
+    """
+
+    said: str = Field(description="the words it was asked in")
+    weights: dict[str, float] = Field(default_factory=dict, description="new weight by term")
+    weight_factors: dict[str, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
+    remove_terms: tuple[str, ...] = ()
+    speed_factor: float = Field(1.0, ge=0.2, le=3.0)
+    cadence_factor: float = Field(1.0, ge=0.3, le=3.0)
+    swing_height_factor: float = Field(1.0, ge=0.3, le=3.0)
+    wish: str = Field("", description="what only an author that reads can follow")
 
 
 class RunRequest(StoredRecord):
@@ -383,6 +401,8 @@ class RunRequest(StoredRecord):
     keypoints: Path | None = None
     robot: str = "go1"
     author: str = "offline"
+    critic: str = Field("offline", description="who looks at the pictures beside the physics; it changes no gate")
+    wish: str = Field("", description="what the first lap is asked for beyond the clip, in words")
     minutes: float = 10.0
     laps: int = 3
     candidates: int = 2

@@ -66,6 +66,17 @@ class Problem:
         return f"line {self.line}: {self.construct}: {self.message}"
 
 
+def allowed_text() -> str:
+    """Say what a term's body may use, for an author that must be told."""
+    return (
+        "A body may use assignments, `if`, `for` over at most 64 turns, comparisons, arithmetic, indexing and "
+        "comprehensions; no while, try, lambda, class, f-string, star or in-place method.\n"
+        f"torch: {' '.join(sorted(_TORCH))}.\n"
+        f"Methods and attributes of a tensor: {' '.join(sorted(_TENSOR))}.\n"
+        f"math: {' '.join(sorted(_MATH))}.\nBuilt-in: {' '.join(sorted(_BUILTINS))}."
+    )
+
+
 def check_source(source: str) -> list[Problem]:
     """Return all that is refused in a reward's source; an empty list where nothing is."""
     if len(source) > MAX_SOURCE_CHARS:

@@ -40,6 +40,7 @@ renderer.close()
 
 CAMERA_ELEVATION_DEG = -8.0
 FOV_DEG = 38.0
+_AZIMUTH_DEG = {"right": 90.0, "left": -90.0, "front": 180.0}
 FOLLOW_S = 0.6
 """The camera follows the trunk's mean over this long: it pans evenly, and the trunk's bob and surge stay visible."""
 
@@ -155,8 +156,11 @@ def render_rollout(
     width: int = 480,
     height: int = 360,
     facing: Literal["left", "right"] = "right",
+    view: Literal["side", "front"] = "side",
 ) -> RobotFrames:
     """Picture the robot from its side, the camera following, walking to the left or to the right of the picture.
+
+    The view from the front has it walk towards the camera; without GL there is only the side.
 
     Times are clamped to what was recorded. Never raises for want of GL: then the robot is drawn as a skeleton.
     """
@@ -166,7 +170,7 @@ def render_rollout(
     gl, notes = use_gl(), ()
     if gl:
         try:
-            frames = _rendered(recording, times_s, width, height, facing)
+            frames = _rendered(recording, times_s, width, height, facing if view == "side" else view)
             return RobotFrames(frames, fps, start_s, gl)
         except Exception as error:  # A driver may fail in any way it likes; the drawing below needs none.
             notes = (f"rendering with {gl} failed ({type(error).__name__}: {error}); the robot is drawn as a skeleton",)
@@ -178,7 +182,7 @@ def render_rollout(
     return RobotFrames(frames, fps, start_s, None, notes)
 
 
-def _rendered(recording: Recording, times_s: np.ndarray, width: int, height: int, facing: str) -> np.ndarray:
+def _rendered(recording: Recording, times_s: np.ndarray, width: int, height: int, view: str) -> np.ndarray:
     import mujoco
     from video2reward.sim.robots.model import load_model
 
@@ -209,7 +213,7 @@ def _rendered(recording: Recording, times_s: np.ndarray, width: int, height: int
             mujoco.mj_kinematics(model, data)
             mujoco.mj_camlight(model, data)
             camera.lookat[:] = x, y, look_z_m
-            camera.azimuth = np.degrees(yaw) + (90.0 if facing == "right" else -90.0)
+            camera.azimuth = np.degrees(yaw) + _AZIMUTH_DEG[view]
             renderer.update_scene(data, camera)
             renderer.render(out=frames[index])
     finally:

@@ -35,6 +35,7 @@ from video2reward.tools.workers import clean_environment
 
 ROLLOUT_MODULE = "video2reward.sim.rollout"
 VIDEO_MODULE = "video2reward.tools.critic.video"
+SHEET_MODULE = "video2reward.tools.critic.sheet"
 FRESH_SEED = 9000
 """Where the command line's `judge` begins: the loop uses lower ones, training none of them."""
 _ROLLOUT_TIMEOUT_S = 300.0
@@ -154,6 +155,18 @@ def judge_run(
         attempt=_name(folder),
         rollout_module=rollout_module,
     )
+
+
+def make_sheet(folder: Path, track_dir: Path | None, out: Path) -> Path:
+    """Make the contact sheet of clip and robot from a judged attempt's rollout. Raises V2RError where that fails."""
+    if not (folder / "rollout.npz").is_file():
+        raise BadInput(f"{folder} holds no rollout.", "Judge it first.")
+    command = [sys.executable, "-P", "-m", SHEET_MODULE, str(folder.resolve() / "rollout.npz"), "--out"]
+    command.append(str(out.resolve()))
+    if track_dir and (track_dir / "track.json").is_file():
+        command += ["--track", str(track_dir.resolve())]
+    _run(command, folder, {**os.environ, "OMP_NUM_THREADS": "1"}, _VIDEO_TIMEOUT_S, "the contact sheet")
+    return out
 
 
 def policy_folder(run_or_attempt: Path) -> Path:

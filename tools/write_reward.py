@@ -116,6 +116,13 @@ def contract_text() -> str:
     return contract.contract_text()
 
 
+def allowed_text() -> str:
+    """Return what the guard lets a term use, for an author that must be told."""
+    from video2reward.sim import guard
+
+    return guard.allowed_text()
+
+
 def motion_text(target: MotionTarget) -> str:
     """Return a target as the `MOTION = {…}` of a reward file."""
     from video2reward.sim.contract import motion_literal

@@ -151,6 +151,19 @@ class FakeTools:
         runs.save(verdict, folder / "critique.json")
         return verdict
 
+    def clip_sheet(self, run: Path) -> Path | None:
+        return self._sheet(run)
+
+    def contact_sheet(self, folder: Path, run: Path) -> Path:
+        return self._sheet(folder)
+
+    def _sheet(self, folder: Path) -> Path:
+        import cv2
+        import numpy as np
+
+        cv2.imwrite(str(folder / "sheet.jpg"), np.zeros((4, 4, 3), np.uint8))
+        return folder / "sheet.jpg"
+
     def report(self, run: Path) -> Path:
         self._called(run, "report")
         (run / "report.html").write_text("<html></html>")

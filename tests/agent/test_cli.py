@@ -190,7 +190,7 @@ def test_doctor_shows_no_key(monkeypatch, capsys):
 
     monkeypatch.setenv("OPENAI_API_KEY", "sk-very-secret")
     # The checks that start processes have their own commands; here it is about what is printed.
-    monkeypatch.setattr(doctor, "_CHECKS", (doctor._python, doctor._packages, doctor._memory, doctor._author))
+    monkeypatch.setattr(doctor, "_CHECKS", (doctor._python, doctor._packages, doctor._memory, doctor._models))
     assert main(["doctor", "--json"]) == 0
     printed = capsys.readouterr().out
     assert "sk-very-secret" not in printed and "a key is set" in printed

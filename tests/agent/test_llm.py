@@ -3,10 +3,11 @@
 import json
 
 import pytest
-from scripted_openai import Reply, serve
 from video2reward.agent.answers import BadAnswer, plain_body, read_answer
 from video2reward.agent.authors import AuthorBrief, Unusable, make_author
-from video2reward.agent.llm import LlmAuthor, Settings
+from video2reward.agent.llm import LlmAuthor
+from video2reward.agent.settings import Settings
+from video2reward.evals.scripted_openai import Reply, serve
 from video2reward.memory.errors import AuthorFailed, BadReward, MissingPart
 from video2reward.memory.records import Decision, MotionTarget, RewardDraft
 from video2reward.sim.guard import check_source
@@ -40,7 +41,7 @@ def server():
 
 @pytest.fixture
 def author(server):
-    settings = Settings(base_url=server.url, api_key=KEY, timeout_s=5.0, max_retries=0)
+    settings = Settings(base_url=server.url, api_key=KEY, timeout_s=5.0, max_retries=0, prompt="full")
     return LlmAuthor("test-model", settings, examine=guard)
 
 
@@ -145,7 +146,8 @@ def test_a_fault_of_an_answer_is_a_recorded_reason(server, author, fault, said):
         (Reply(status=429, error="quota used up"), "allows no more requests"),
         (Reply(status=500, error="internal"), "status 500"),
         (Reply(status=503, raw="<html>down</html>"), "status 503"),
-        (Reply(status=400, error="context length exceeded"), "turned the request down"),
+        (Reply(status=400, error="context length exceeded"), "does not fit"),
+        (Reply(status=400, error="what is this"), "turned the request down"),
         (Reply(answer(), cut=True), "cannot be reached"),
     ],
 )
@@ -187,6 +189,7 @@ def test_a_key_revoked_midway_costs_only_the_candidates_after_it(server, author)
 def test_an_option_the_server_does_not_know_is_left_out_from_then_on(server, author):
     server.script(
         Reply(status=400, error="response_format json_schema is not supported"),
+        Reply(status=400, error="response_format is not supported"),
         Reply(status=400, error="Unsupported value: 'temperature'"),
         Reply(answer()),
     )

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 from fake_tools import FakeAuthor, FakeTools, request
-from scripted_openai import Reply, serve
 from video2reward.agent import session
 from video2reward.agent.authors import Unusable
 from video2reward.agent.graph import lease
 from video2reward.agent.llm import LlmAuthor, Settings
 from video2reward.agent.session import resume, start
+from video2reward.evals.scripted_openai import Reply, serve
 from video2reward.memory import runs
 from video2reward.memory.errors import AuthorFailed, BadClip, BadInput, RunExists
 from video2reward.memory.recall import Memory

@@ -53,21 +53,22 @@ def side_by_side(
     where there is no GL, the robot is drawn as a skeleton. The typical environment is shown, unless one is named.
     """
     recording = load_recording(rollout, env_id)
-    subject = _subject(track_json, clip, gait) if track_json else None
+    subject = open_subject(track_json, clip, gait) if track_json else None
     start_s = _first_touchdown(recording)
     facing = "left" if subject and subject.gait and subject.gait.facing == "left" else "right"
     robot = render_rollout(
         recording, fps=FPS, start_s=start_s, seconds=seconds, width=PANEL_W, height=PANEL_H, facing=facing
     )
     elapsed_s = np.arange(len(robot.frames)) / FPS
-    columns = [_robot_column(recording, robot, robot_gait or _measured(rollout), elapsed_s)]
+    columns = [_robot_column(recording, robot, robot_gait or measured_gait(rollout), elapsed_s)]
     if subject:
         columns.insert(0, _subject_column(subject, elapsed_s))
     _encode(out, (np.hstack(_spaced(parts)) for parts in zip(*columns, strict=True)))
     return out
 
 
-def _subject(track_json: Path, clip: Path | None, gait: GaitDescriptor | None) -> Subject:
+def open_subject(track_json: Path, clip: Path | None = None, gait: GaitDescriptor | None = None) -> Subject:
+    """Return a clip's subject as it was followed and described."""
     track = load(KeypointTrack, track_json)
     described = track_json.parent / "description.json"
     if gait is None and described.is_file():
@@ -82,7 +83,7 @@ def _find_clip(track: KeypointTrack, track_json: Path) -> Path:
     return next((place for place in places if place.is_file()), named)
 
 
-def _measured(rollout: Path) -> RobotGait | None:
+def measured_gait(rollout: Path) -> RobotGait | None:
     """Measure the robot's gait for the caption; a rollout that cannot be measured is shown without one."""
     from video2reward.tools.critic.evidence import read_rollout
     from video2reward.tools.critic.measure import measure
