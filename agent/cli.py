@@ -42,6 +42,8 @@ class Run(Clip):
     """go1 or g1."""
     author: str = "offline"
     """Who writes the rewards: offline (by rule, no key), or openai:MODEL."""
+    critic: str = "offline"
+    """Who looks at pictures of clip and robot beside the physics: offline (nobody), or openai:MODEL."""
     minutes: float = 10.0
     """Wall time, the report included."""
     laps: int = 3

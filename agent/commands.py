@@ -47,6 +47,7 @@ def run(command: cli.Run) -> int:
                 keypoints=command.keypoints.absolute() if command.keypoints else None,
                 robot=command.robot,
                 author=command.author,
+                critic=command.critic,
                 minutes=command.minutes,
                 laps=command.laps,
                 candidates=command.candidates,
