@@ -65,6 +65,10 @@ class Describe(Clip):
 
     json: bool = False
     """Print JSON."""
+    picture: Annotated[Path | None, arg(metavar="FILE.png")] = None
+    """Draw it too: frames with points, footfalls, joints, and what was refused and why."""
+    video: Annotated[Path | None, arg(metavar="FILE.mp4")] = None
+    """Write the clip with its points and footfalls."""
 
 
 @dataclass(frozen=True)

@@ -20,17 +20,36 @@ if TYPE_CHECKING:
 
 
 def describe(command: cli.Describe) -> int:
-    """Print what a clip shows."""
-
+    """Print what a clip shows, and draw it where that is asked for."""
     from video2reward.tools.describe import render_table
 
+    for wanted, ending in ((command.picture, ".png"), (command.video, ".mp4")):
+        if wanted is not None and wanted.suffix.lower() != ending:
+            raise BadInput(f"{wanted} does not end in {ending}.", f"Name it {wanted.with_suffix(ending)}.")
     with tempfile.TemporaryDirectory() as folder:
         description = _describe(command, Path(folder))
+        _draw(command, Path(folder), description)
     if command.json:
         print(json.dumps(flat_description(description), indent=2))
     else:
         Console().print(render_table(description))
     return 2 if description.quality.verdict == "refuse" else 0
+
+
+def _draw(command: cli.Describe, folder: Path, description: ClipDescription) -> None:
+    from video2reward.memory.records import KeypointTrack
+    from video2reward.tools.describe_picture import write_picture
+    from video2reward.tools.describe_video import write_description_video
+    from video2reward.tools.track import TRACK_FILE, load_track_arrays
+
+    if command.picture is None and command.video is None:
+        return
+    track = runs.load(KeypointTrack, folder / TRACK_FILE)
+    arrays = load_track_arrays(track, folder)
+    if command.picture is not None:
+        write_picture(command.picture, track, arrays, description)
+    if command.video is not None:
+        write_description_video(command.video, track, arrays, description)
 
 
 def recall(command: cli.Recall) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from rich.table import Table
+from rich.text import Text
 from video2reward.memory.errors import BadClip
 from video2reward.memory.records import ClipDescription, GaitDescriptor, KeypointTrack
 from video2reward.memory.runs import save
@@ -13,6 +14,7 @@ from video2reward.tools.gait import describe_gait
 from video2reward.tools.quality import assess
 
 DESCRIPTION_FILE = "description.json"
+_STYLE = {"ok": "green", "warn": "yellow", "refuse": "bold red"}
 _SURE = ("very unsure", "unsure", "fair", "good", "good")
 
 
@@ -50,24 +52,36 @@ def describe_clip(
 
 def render_table(description: ClipDescription) -> Table:
     """Return the description as a table for the terminal."""
-    clip, gait, quality = description.clip, description.gait, description.quality
-    table = Table(title=f"{clip.path.name}: {quality.verdict}", show_header=False, title_justify="left")
-    table.add_column(style="bold")
+    verdict = description.quality.verdict
+    table = Table(
+        title=Text.assemble(description.clip.path.name, ": ", (verdict, _STYLE[verdict])),
+        show_header=False, title_justify="left", title_style="bold", border_style="dim",
+    )  # fmt: skip
+    table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
-    table.add_column(style="dim")
-    size = f"{clip.width_px}×{clip.height_px}, {clip.duration_s:.1f} s, {clip.num_frames} frames at {clip.fps:.2f}/s"
-    table.add_row("clip", size, "")
-    table.add_row("subject", f"{description.subject}, by {description.pose_backend}", f"seen from: {quality.view}")
-    if gait:
-        for row in _gait_rows(gait):
-            table.add_row(*row)
-    for reason in quality.reasons:
-        table.add_row(quality.verdict, reason, "")
-    for advice in quality.advice:
-        table.add_row("advice", advice, "")
-    for note in (*clip.notes, *(gait.notes if gait else ())):
-        table.add_row("note", note, "")
+    table.add_column(style="dim", justify="right")
+    last = ""
+    for head, said, sure in description_rows(description):
+        # Clip names and what libraries say may hold what looks like markup.
+        style = _STYLE.get(head, "")
+        table.add_row(Text(head if head != last else "", style=style), Text(said, style=style), Text(sure))
+        last = head
     return table
+
+
+def description_rows(description: ClipDescription) -> list[tuple[str, str, str]]:
+    """Return what is told of a clip: a heading, a sentence, and how sure it is, where that was measured."""
+    clip, gait, quality = description.clip, description.gait, description.quality
+    size = f"{clip.width_px}×{clip.height_px}, {clip.duration_s:.1f} s, {clip.num_frames} frames at {clip.fps:.2f}/s"
+    rows = [
+        ("clip", size, ""),
+        ("subject", f"{description.subject}, by {description.pose_backend}", f"seen from: {quality.view}"),
+    ]
+    rows += _gait_rows(gait) if gait else []
+    rows += [(quality.verdict, reason, "") for reason in quality.reasons]
+    rows += [("advice", advice, "") for advice in quality.advice]
+    rows += [("note", note, "") for note in dict.fromkeys((*clip.notes, *(gait.notes if gait else ())))]
+    return rows
 
 
 def _gait_rows(gait: GaitDescriptor) -> list[tuple[str, str, str]]:

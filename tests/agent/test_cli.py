@@ -206,7 +206,7 @@ def test_a_reward_without_a_motion_is_trained_for_an_easy_one():
     assert trot.speed_m_s == pytest.approx(1.002, abs=0.001)
 
 
-def test_a_clip_is_described_for_people_and_for_scripts(capsys):
+def test_a_clip_is_described_for_people_and_for_scripts(capsys, tmp_path):
     examples = Path(__file__).resolve().parents[2] / "examples"
     clip = [str(examples / "dog_trot.mp4"), "--keypoints", str(examples / "dog_trot_keypoints.csv")]
     assert main(["describe", *clip, "--json"]) == 0
@@ -218,7 +218,11 @@ def test_a_clip_is_described_for_people_and_for_scripts(capsys):
         "leg_length_m_assumed", "confidence",
     } <= set(told["gait"])  # fmt: skip
     assert told["gait"]["label"] == "trot" and set(told["gait"]["phase_offsets"]) == {"FL", "FR", "RL", "RR"}
-    assert main(["describe", *clip]) == 0
+    page, video = tmp_path / "page.png", tmp_path / "seen.mp4"
+    assert main(["describe", *clip, "--picture", str(page), "--video", str(video)]) == 0
     assert "trot" in capsys.readouterr().out
+    assert page.read_bytes().startswith(b"\x89PNG") and b"ftyp" in video.read_bytes()[:16]
+    assert main(["describe", *clip, "--picture", str(tmp_path / "page.jpg")]) == 2
+    assert "page.png" in capsys.readouterr().err
     assert main(["recall", *clip, "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == []

@@ -15,16 +15,16 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from video2reward.memory.errors import BadInput, V2RError
+from video2reward.memory.errors import V2RError
 from video2reward.memory.records import ClipDescription, GaitDescriptor, KeypointTrack, RobotGait
 from video2reward.memory.runs import load
 from video2reward.sim.render import Recording, RobotFrames, load_recording, render_rollout
 from video2reward.tools.critic.overlay import PAPER, Image, Subject, draw_footfalls, subject_panels
 from video2reward.tools.track import load_track_arrays
+from video2reward.tools.video_file import write_video
 
 PANEL_W, PANEL_H = 480, 360
 CAPTION_H, STRIP_H_PER_FOOT, GAP = 46, 19, 4
@@ -63,7 +63,7 @@ def side_by_side(
     columns = [_robot_column(recording, robot, robot_gait or measured_gait(rollout), elapsed_s)]
     if subject:
         columns.insert(0, _subject_column(subject, elapsed_s))
-    _encode(out, (np.hstack(_spaced(parts)) for parts in zip(*columns, strict=True)))
+    write_video(out, (np.hstack(_spaced(parts)) for parts in zip(*columns, strict=True)), FPS)
     return out
 
 
@@ -177,29 +177,6 @@ def _spaced(parts: tuple[Image, ...]) -> list[Image]:
             spaced.append(np.full((height, GAP, 3), 255, np.uint8))
         spaced.append(cv2.copyMakeBorder(part, 0, height - len(part), 0, 0, cv2.BORDER_CONSTANT, value=PAPER))
     return spaced
-
-
-def _encode(out: Path, pictures: Iterable[Image]) -> None:
-    """Write the pictures as they come; the file appears whole or not at all. Sizes are made even for 4:2:0 colour."""
-    out.parent.mkdir(parents=True, exist_ok=True)
-    part = out.with_name(f".{out.stem}.part.mp4")
-    try:
-        with av.open(str(part), "w", options={"movflags": "+faststart"}) as container:
-            stream = None
-            for picture in pictures:
-                picture = picture[: len(picture) // 2 * 2, : picture.shape[1] // 2 * 2]
-                if stream is None:
-                    stream = container.add_stream("libx264", rate=FPS, options={"crf": "23", "preset": "veryfast"})
-                    stream.height, stream.width = picture.shape[:2]
-                    stream.pix_fmt = "yuv420p"
-                frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
-                container.mux(stream.encode(frame))
-            if stream is None:
-                raise BadInput(f"there is nothing to show in {out}.", "Roll the policy out for longer.")
-            container.mux(stream.encode())
-        part.replace(out)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def main(argv: list[str] | None = None) -> int:
