@@ -37,18 +37,26 @@ after=$(torch_build)
     exit 1
 }
 
-# Rendering wants EGL; without it the robot is drawn as a skeleton, and the run says so.
-if ! ldconfig -p 2>/dev/null | grep -q 'libEGL\.so\.1' || ! ldconfig -p 2>/dev/null | grep -q 'libGLESv2\.so\.2'; then
+# What Python packages cannot bring: name, what it is for, what is done without it.
+install() {
+    what=$1 without=$2
+    shift 2
     sudo=
     [ "$(id -u)" = 0 ] || sudo="sudo -n"
     if command -v apt-get >/dev/null && $sudo true 2>/dev/null; then
-        say "Installing the GL libraries that rendering needs"
-        { $sudo apt-get update -q && $sudo apt-get install -qy --no-install-recommends libegl1 libgl1 libgles2; } \
-            >/dev/null 2>&1 || say "the GL libraries could not be installed: robots will be drawn as skeletons"
+        say "Installing $what"
+        { $sudo apt-get update -q && $sudo apt-get install -qy --no-install-recommends "$@"; } >/dev/null 2>&1 ||
+            say "$what could not be installed: $without"
     else
-        say "No GL library and no right to install one: robots will be drawn as skeletons (libegl1 libgl1 libgles2)"
+        say "There is no $what and no right to install it: $without ($*)"
     fi
-fi
+}
+has() { ldconfig -p 2>/dev/null | grep -q "$1"; }
+
+has 'libEGL\.so\.1' && has 'libGLESv2\.so\.2' ||
+    install "the GL libraries that rendering needs" "robots will be drawn as skeletons" libegl1 libgl1 libgles2
+command -v bwrap >/dev/null && has 'libseccomp\.so\.2' ||
+    install "the sandbox that reward code runs in" "a language model's rewards need --unsafe" bubblewrap libseccomp2
 
 "$VENV/bin/video2reward" models pull blazepose ||
     say "BlazePose could not be fetched: clips of people need it, keypoint files do not (video2reward models pull)"

@@ -22,8 +22,10 @@ from video2reward.sim.clock import stance_schedule
 from video2reward.sim.config import GRAVITY_M_S2, RobotConfig, robot_config
 from video2reward.sim.contract import RewardState, Term
 from video2reward.sim.guard import load_guarded
+from video2reward.sim.lockdown import Limits, lock_down
 
 _PHASES = 64
+_MOST_CPU_S = 60
 
 
 class TrialReport(Record):
@@ -145,7 +147,9 @@ def _mean_by_term(terms: tuple[Term, ...], state: RewardState) -> dict[str, floa
 def main(argv: list[str] | None = None) -> int:
     """Try a reward for a target and print the report; exit 2 where it may not be trained with."""
     reward, target = sys.argv[1:] if argv is None else argv
-    report = try_reward(Path(reward), runs.load(MotionTarget, Path(target)))
+    wanted = runs.load(MotionTarget, Path(target))
+    lock_down(Limits(cpu_s=_MOST_CPU_S, file_bytes=1 << 20))
+    report = try_reward(Path(reward), wanted)
     print(report.model_dump_json())
     return 2 if report.problem else 0
 

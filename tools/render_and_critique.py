@@ -25,13 +25,13 @@ from video2reward.memory.records import (
     Similarity,
     TrainingSpec,
 )
+from video2reward.tools.confine import clean_environment
 from video2reward.tools.critic import findings
 from video2reward.tools.critic.evidence import BadRollout, read_meta, read_rollout
 from video2reward.tools.critic.footfalls import write_footfalls
 from video2reward.tools.critic.gates import judge_gates
 from video2reward.tools.critic.measure import measure
 from video2reward.tools.critic.similarity import MAX_ERROR, compare, wanted_gait
-from video2reward.tools.workers import clean_environment
 
 ROLLOUT_MODULE = "video2reward.sim.rollout"
 VIDEO_MODULE = "video2reward.tools.critic.video"

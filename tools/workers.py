@@ -4,8 +4,7 @@
 holds a lock on the file `lock` while it lives, so that whoever comes next attaches to it instead of starting another:
 a process id can be used again by a stranger, a lock cannot.
 
-What this does not do: it does not confine the worker. Of the starter's environment only PASSED_ON goes through, so no
-key does, but files and network stay open to it.
+Of the starter's environment only what `confine` lets through reaches the worker, so no key does.
 """
 
 from __future__ import annotations
@@ -22,11 +21,8 @@ from pathlib import Path
 from typing import IO, Literal
 
 from video2reward.memory import runs
+from video2reward.tools.confine import clean_environment
 
-PASSED_ON = (
-    "PATH", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "TZ", "VIRTUAL_ENV", "PYTHONPATH", "LD_LIBRARY_PATH",
-    "MUJOCO_GL", "PYOPENGL_PLATFORM",
-)  # fmt: skip
 LOG = "worker.log"
 RESULT = "result.json"
 _PROGRESS = "progress.jsonl"
@@ -176,17 +172,6 @@ class Worker:
         except FileNotFoundError:
             return []
         return [json.loads(line) for line in lines if line.endswith("}")]
-
-
-def clean_environment(home: Path) -> dict[str, str]:
-    """Return an environment for processes that run foreign code: no keys, one thread, `home` as the home."""
-    return {
-        **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
-        "HOME": str(home),
-        "OMP_NUM_THREADS": "1",
-        "PYTHONUNBUFFERED": "1",
-        "PYTHONHASHSEED": "0",
-    }
 
 
 def write_spec(folder: Path, spec_json: str) -> Path:

@@ -8,8 +8,7 @@ from __future__ import annotations
 import ast
 import json
 import keyword
-import subprocess
-import sys
+import tempfile
 import textwrap
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from video2reward.memory import runs
 from video2reward.memory.errors import BadReward
 from video2reward.memory.records import MotionTarget, RewardDraft, RewardProgram, RewardTerm
 from video2reward.sim.config import robot_config
-from video2reward.tools.workers import clean_environment
+from video2reward.tools.run_confined import Outcome, run_confined
 
 TRIAL_MODULE = "video2reward.sim.trial"
 TRIAL_TIMEOUT_S = 60.0
@@ -148,30 +147,24 @@ def refusal(reward: Path, target: Path) -> str:
         refuse_unsafe(reward)
     except BadReward as error:
         return str(error)
-    command = [sys.executable, "-P", "-m", TRIAL_MODULE, str(reward.resolve()), str(target.resolve())]
-    try:
-        done = subprocess.run(
-            command,
-            cwd=reward.parent,
-            env=clean_environment(reward.parent.resolve()),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=TRIAL_TIMEOUT_S,
+    files = (reward.resolve(), target.resolve())
+    with tempfile.TemporaryDirectory(prefix="v2r-trial-") as folder:
+        done = run_confined(
+            TRIAL_MODULE, [str(path) for path in files], Path(folder), readable=files, timeout_s=TRIAL_TIMEOUT_S
         )
-    except subprocess.TimeoutExpired:
-        return f"the reward was still computing after {TRIAL_TIMEOUT_S:.0f} s on a handful of states."
     return _trial_verdict(done)
 
 
-def _trial_verdict(done: subprocess.CompletedProcess[str]) -> str:
+def _trial_verdict(done: Outcome) -> str:
+    if done.exit_code is None:
+        return f"the reward was still computing after {TRIAL_TIMEOUT_S:.0f} s on a handful of states."
     try:
         problem = str(json.loads(done.stdout.strip().splitlines()[-1])["problem"])
     except (IndexError, KeyError, TypeError, ValueError):
         words = done.stderr.strip().splitlines()
-        return f"the trial ended with exit code {done.returncode}: {words[-1] if words else 'no word'}"
-    if done.returncode and not problem:
-        return f"the trial ended with exit code {done.returncode}."
+        return f"the trial ended with exit code {done.exit_code}: {words[-1] if words else 'no word'}"
+    if done.exit_code and not problem:
+        return f"the trial ended with exit code {done.exit_code}."
     return problem
 
 
