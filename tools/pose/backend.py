@@ -118,6 +118,7 @@ def backend_names(skeleton: Skeleton) -> tuple[str, ...]:
 def _openers() -> Mapping[Skeleton, Mapping[str, Opener]]:
     """Return how each backend is loaded, the best first; BlazePose, which finds its own boxes, is a Watcher."""
     from video2reward.tools.pose.mmpose import open_mmpose_animal, open_mmpose_person
+    from video2reward.tools.pose.quadnet import QuadNet
     from video2reward.tools.pose.rtmpose import open_ap10k, open_halpe26
     from video2reward.tools.pose.vitpose import open_vitpose_animal, open_vitpose_onnx, open_vitpose_person
 
@@ -128,5 +129,6 @@ def _openers() -> Mapping[Skeleton, Mapping[str, Opener]]:
             "vitpose-onnx": open_vitpose_onnx,
             "vitpose": open_vitpose_animal,
             "mmpose": open_mmpose_animal,
+            "quadnet": QuadNet,
         },
     }
