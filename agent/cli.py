@@ -53,10 +53,30 @@ class Run(Clip):
     seed: int = 0
     out: Annotated[Path | None, arg(metavar="PATH")] = None
     """Run folder; by default a new one under runs/."""
+    wish: Annotated[str, arg(metavar="WORDS")] = ""
+    """What is asked for beyond the clip: "slower, less bouncing", "lift the feet higher", "remove the pose term"."""
     memory: bool = True
     """Recall near rewards of earlier runs, and remember this one's."""
     resume: bool = False
     """Go on with the run in --out where it was left."""
+
+
+@dataclass(frozen=True)
+class Chat:
+    """Talk to the agent: start, watch, steer, stop and explain runs."""
+
+    say: tyro.conf.UseAppendAction[tuple[str, ...]] = ()
+    """Say this and end; may be given several times."""
+    model: Annotated[str | None, arg(metavar="openai:MODEL")] = None
+    """Who understands: a language model, or `offline`; by default the settings' model, else a small grammar."""
+    author: str = "offline"
+    """Who writes the rewards of the runs that are started: offline, or openai:MODEL."""
+    critic: str = "offline"
+    """Who looks at pictures in them: offline, or openai:MODEL."""
+    root: Path = Path("runs")
+    """Where runs lie."""
+    yes: bool = False
+    """Answer yes to every question about time or money."""
 
 
 @dataclass(frozen=True)
@@ -165,6 +185,7 @@ class Bench:
 
 Command = (
     Annotated[Run, subcommand("run")]
+    | Annotated[Chat, subcommand("chat")]
     | Annotated[Describe, subcommand("describe")]
     | Annotated[Train, subcommand("train")]
     | Annotated[Judge, subcommand("judge")]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from video2reward.agent.listings import bench, describe, doctor, list_runs, models, plain_table, recall
+from video2reward.agent.wishes import wished
 from video2reward.memory import runs
 from video2reward.memory.errors import BadInput, MissingPart
 from video2reward.memory.records import (
@@ -48,6 +49,7 @@ def run(command: cli.Run) -> int:
                 robot=command.robot,
                 author=command.author,
                 critic=command.critic,
+                steering=wished(command.wish, reads=command.author != "offline"),
                 minutes=command.minutes,
                 laps=command.laps,
                 candidates=command.candidates,
@@ -140,8 +142,32 @@ def play(command: cli.Play) -> int:
     return 0
 
 
+def chat(command: cli.Chat) -> int:
+    """Talk, or say a few things and end: 0 where all was understood and could be done, 2 where something was not."""
+    from video2reward.agent.chat import Chat, GrammarBrain, History, asker
+    from video2reward.agent.desk import Desk
+    from video2reward.agent.settings import default_model, model_settings
+
+    console = Console()
+    settings, ask = model_settings("chat"), asker(command.yes, console)
+    desk = Desk(command.root, ask, author=command.author, critic=command.critic, settings=settings)
+    named = command.model or default_model("chat") or "offline"
+    if named == "offline":
+        brain = GrammarBrain(desk)
+    else:
+        from video2reward.agent.chat_model import ModelBrain
+
+        brain = ModelBrain(named.removeprefix("openai:"), settings, desk, ask)
+    talk = Chat(brain, History(desk.home / "history.jsonl"), console)
+    if command.say:
+        return 0 if all([talk.say(text) for text in command.say]) else 2
+    talk.talk()
+    return 0
+
+
 COMMANDS: dict[str, Callable[[Any], int]] = {
     "Run": run,
+    "Chat": chat,
     "Describe": describe,
     "Train": train,
     "Judge": judge,

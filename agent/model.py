@@ -219,16 +219,16 @@ class ModelClient:
         return f"the model server {self.settings.where} {what}: {self.clean(error)}"
 
 
-def chat_model(model: str, settings: Settings, **more: Any) -> Any:
-    """Return langchain's client for a model. It retries nothing by itself: who calls it knows how long is long."""
+def chat_model(model: str, settings: Settings, max_retries: int = 0, kind: Any = None, **more: Any) -> Any:
+    """Return langchain's client for a model. By default it retries nothing: who calls it knows how long is long."""
     from langchain_openai import ChatOpenAI
 
-    return ChatOpenAI(
+    return (kind or ChatOpenAI)(
         model=model,
         base_url=settings.base_url,
         api_key=settings.api_key or "none",
         timeout=settings.timeout_s,
-        max_retries=0,
+        max_retries=max_retries,
         use_responses_api=False,
         **more,
     )

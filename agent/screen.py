@@ -72,7 +72,7 @@ class Screen:
             self._bar(f"judging {attempt}", None, "")
         elif kind in ("judged", "judge_failed", "confirmed"):
             self.share(f"judging {attempt}", 1.0)
-        if line := _line(kind, fields):
+        if line := line_of(kind, fields):
             self.say(line)
 
     def _bar(self, name: str, share: float | None, said: str) -> None:
@@ -85,7 +85,7 @@ class Screen:
         self._bars.update(self._tasks[name], completed=share or 0.0, said=said)
 
 
-def _line(kind: str, f: dict) -> str:
+def line_of(kind: str, f: dict) -> str:
     """Return the line that an event is worth, or ""."""
     if kind == "watched":
         doubts = f" (with doubts: {' '.join(f['reasons'])})" if f["verdict"] == "warn" else ""
@@ -111,6 +111,10 @@ def _line(kind: str, f: dict) -> str:
         return f"{f['action']:<9} {f['reason']}"
     if kind in ("judge_failed", "report_failed"):
         return f"{kind.replace('_', ' ')}: {f.get('attempt', '')} {f['error']}"
+    if kind == "steered":
+        return f"asked     {'; '.join(f['asked'])}"
+    if kind == "critic_failed":
+        return f"critic    {f['reason']}"
     if kind == "author_failed":
         return f"author    {f['reason']}"
     if kind == "memory":

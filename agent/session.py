@@ -9,13 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
+from video2reward.agent import steering as steer
 from video2reward.agent.authors import Author, make_author
 from video2reward.agent.budget import Purse, limits_for
 from video2reward.agent.decide import best_of
 from video2reward.agent.folder import RunFolder
 from video2reward.agent.looking import Critic, make_critic
 from video2reward.agent.nodes import Nodes, Remembering
-from video2reward.agent.steering import with_current_target
 from video2reward.agent.toolbox import Toolbox, Tools
 from video2reward.memory import runs
 from video2reward.memory.errors import BadInput, MissingPart, V2RError
@@ -71,6 +71,8 @@ def start(
     critic = critic or make_critic(request.critic)
     runs.create(request.out)
     runs.save(request, request.out / "request.json")
+    for steering in request.steering:
+        steer.ask(request.out, steering)
     try:
         return resume(request.out, watcher=watcher, tools=tools, author=author, critic=critic, memory=memory)
     except (BadInput, MissingPart):
@@ -159,7 +161,7 @@ def finish(
     """Judge the best once more on a seed that chose nothing, keep it in `best/`, write result and report."""
     disk = RunFolder(run)
     attempts = disk.attempts()
-    wanted = [attempt for attempt in with_current_target(attempts) if attempt.critique]
+    wanted = [attempt for attempt in steer.with_current_target(attempts) if attempt.critique]
     confirmed, notes = _confirm(disk, wanted or attempts, tools, tell)
     ending = decision.ending or "failed"
     if ending == "passed" and not (confirmed and confirmed[1].passed):

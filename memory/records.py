@@ -402,7 +402,7 @@ class RunRequest(StoredRecord):
     robot: str = "go1"
     author: str = "offline"
     critic: str = Field("offline", description="who looks at the pictures beside the physics; it changes no gate")
-    wish: str = Field("", description="what the first lap is asked for beyond the clip, in words")
+    steering: tuple[Steering, ...] = Field((), description="what is asked for beyond the clip, from the first lap on")
     minutes: float = 10.0
     laps: int = 3
     candidates: int = 2

@@ -1,0 +1,336 @@
+"""What the chat can do, whoever understands the sentences: start, watch, steer, stop, explain and compare runs.
+
+Runs live in processes of their own, in sessions of their own: the chat trains nothing, and its end or a Ctrl-C in it
+ends no run. Each action returns what to say, or raises V2RError with what is wrong and how to mend it.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from video2reward.agent import narrate
+from video2reward.agent import steering as steer
+from video2reward.agent.settings import Settings
+from video2reward.memory import runs
+from video2reward.memory.errors import BadInput, V2RError
+from video2reward.memory.recall import memory_home
+from video2reward.memory.records import Recollection, Steering, StoredRecord
+
+_CLIPS = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".gif", ".m4v")
+_BEGUN_WITHIN_S = 20.0
+_REFUSED_WITHIN_S = 4.0
+"""A night that cannot begin says so within this time."""
+_POLL_S = 0.2
+_COMMAND_TIMEOUT_S = 600.0
+_MINUTES, _UNTIL, _USD = 10.0, "07:00", 5.0
+
+
+_CHILDREN: list[subprocess.Popen[bytes]] = []
+"""What this process has started; looked at now and then, so that none that ended is left undead."""
+
+
+class Remembered(StoredRecord):
+    """What a conversation is about, kept from one session to the next."""
+
+    run: Path | None = None
+    clip: Path | None = None
+    keypoints: Path | None = None
+    robot: str = "go1"
+    told: int = 0
+
+
+class Desk:
+    """Where runs are started from. `allow` is asked before anything that costs beyond the settings' limits."""
+
+    def __init__(
+        self,
+        root: Path,
+        allow: Callable[[str], bool],
+        *,
+        author: str = "offline",
+        critic: str = "offline",
+        settings: Settings | None = None,
+        home: Path | None = None,
+    ) -> None:
+        self.root, self.allow, self.author, self.critic = root, allow, author, critic
+        self.settings = settings or Settings()
+        self.home = home or memory_home() / "chat"
+        self.home.mkdir(parents=True, exist_ok=True)
+        try:
+            self.now = runs.load(Remembered, self.home / "about.json")
+        except BadInput:
+            self.now = Remembered()
+
+    def start(
+        self,
+        clip: Path | None = None,
+        *,
+        robot: str | None = None,
+        keypoints: Path | None = None,
+        minutes: float | None = None,
+        steering: Steering | None = None,
+    ) -> str:
+        """Start a run; what is not said is as it was last."""
+        clip, keypoints = self._clip(clip, keypoints)
+        robot, minutes = robot or self.now.robot, minutes or _MINUTES
+        limit = self.settings.ask_above_minutes
+        if minutes > limit and not self.allow(f"This takes up to {minutes:g} minutes, more than {limit:g}. Start it?"):
+            return "Nothing was started."
+        out = self._new_run(clip, robot)
+        arguments = [
+            "run", str(clip), "--robot", robot, "--out", str(out), "--minutes", f"{minutes:g}",
+            "--author", self.author, "--critic", self.critic,
+        ]  # fmt: skip
+        if keypoints:
+            arguments += ["--keypoints", str(keypoints)]
+        if steering:
+            arguments += ["--wish", steering.model_dump_json()]
+        self._begin(arguments, out)
+        self._note(run=out, clip=clip, keypoints=keypoints, robot=robot, told=0)
+        asked = f" It is told: {steering.said}." if steering else ""
+        return (
+            f"{out.name} is at work: {robot}, {clip.name}, up to {minutes:g} minutes, rewards by {self.author}."
+            f"{asked}\nIt goes on by itself in {out}."
+        )
+
+    def steer(self, steering: Steering, run: Path | None = None) -> str:
+        """Ask something of a run; a finished one is followed by a new one that starts with the wish."""
+        run = self._run(run)
+        means = _meaning(steering)
+        if narrate.is_alive(run):
+            steer.ask(run, steering)
+            return f"{run.name} is told ({means}); it follows at its next lap."
+        result = narrate.result_of(run)
+        if result is None or result.status == "stopped":
+            steer.ask(run, steering)
+            return f"{run.name} is told ({means}). {self.go_on(run)}"
+        request = narrate.request_of(run)
+        said = self.start(request.clip, robot=request.robot, keypoints=request.keypoints, steering=steering)
+        return f"{run.name} is finished, so a new run begins ({means}). {said}"
+
+    def stop(self, run: Path | None = None) -> str:
+        """Ask a run to stop; what it has reached is kept."""
+        run = self._run(run)
+        if not narrate.is_alive(run):
+            return f"{run.name} is not at work. {narrate.status(run)}"
+        (run / "STOP").touch()
+        return f"{run.name} stops as soon as it can; it judges and keeps the best it has. Say `go on` to resume it."
+
+    def go_on(self, run: Path | None = None) -> str:
+        """Resume a run that was stopped or killed."""
+        run = self._run(run)
+        if narrate.is_alive(run):
+            (run / "STOP").unlink(missing_ok=True)
+            return f"{run.name} is at work already."
+        result = narrate.result_of(run)
+        if result and result.status != "stopped":
+            return f"{run.name} is finished ({result.status}). Say what shall be different, and a new run begins."
+        request = narrate.request_of(run)
+        self._begin(["run", str(request.clip), "--resume", "--out", str(run)], run)
+        self._note(run=run)
+        return f"{run.name} goes on where it was left."
+
+    def overnight(
+        self,
+        clips: Sequence[Path] = (),
+        folder: Path | None = None,
+        *,
+        robot: str | None = None,
+        until: str | None = None,
+        usd: float | None = None,
+    ) -> str:
+        """Queue clips for the night. This always asks: it takes hours."""
+        found = [self._clip(clip, None)[0] for clip in clips] or self._clips_in(folder)
+        robot, until, usd = robot or self.now.robot, until or _UNTIL, _USD if usd is None else usd
+        names = ", ".join(clip.name for clip in found[:4]) + (", …" if len(found) > 4 else "")
+        question = f"Work on {len(found)} clips ({names}) with {robot} until {until}, at most ${usd:g}. Start it?"
+        if not self.allow(question):
+            return "Nothing was started."
+        arguments = ["overnight", *map(str, found), "--until", until, "--usd", f"{usd:g}", "--robot", robot]
+        arguments += ["--author", self.author]
+        process = self._spawn(arguments, f"overnight-{time.strftime('%Y%m%d-%H%M%S')}")
+        try:
+            process.wait(_REFUSED_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            pass
+        else:
+            raise BadInput(_last_words(self._last_log))
+        return (
+            f"The night has begun: {len(found)} clips until {until}. I send no mail; the morning report's path will be "
+            f"the last line of {self._last_log}."
+        )
+
+    def recall(self, clip: Path | None, keypoints: Path | None = None, robot: str | None = None) -> str:
+        """Say which remembered rewards are near a clip in motion."""
+        clip, keypoints = self._clip(clip, keypoints)
+        arguments = ["recall", str(clip), "--json"]
+        arguments += ["--keypoints", str(keypoints)] if keypoints else []
+        arguments += ["--robot", robot] if robot else []
+        hits = [Recollection.model_validate(hit) for hit in json.loads(self._command(arguments))]
+        self._note(clip=clip, keypoints=keypoints)
+        if not hits:
+            return "Nothing is remembered yet that could be compared."
+        near = "fits" if hits[0].near else "is the nearest, and is far"
+        lines = [f"{hits[0].attempt} {near}:"]
+        lines += [f"{hit.attempt} ({hit.robot}, GSI {hit.gsi:.2f}): {hit.sentence} {hit.folder}" for hit in hits]
+        return "\n".join(lines)
+
+    def describe(self, clip: Path | None, keypoints: Path | None = None) -> str:
+        """Say what a clip shows and how far to trust it."""
+        clip, keypoints = self._clip(clip, keypoints)
+        said = self._command(["describe", str(clip)] + (["--keypoints", str(keypoints)] if keypoints else []))
+        self._note(clip=clip, keypoints=keypoints)
+        return said.strip()
+
+    def status(self, run: Path | None = None) -> str:
+        return narrate.status(self._run(run))
+
+    def explain(self, which: int | str | None = None, run: Path | None = None) -> str:
+        run = self._run(run)
+        if which is None:
+            return narrate.why(run)
+        return narrate.about(run, which)
+
+    def show(self, which: int | str = "best", run: Path | None = None) -> str:
+        return narrate.about(self._run(run), which)
+
+    def compare(self, first: int | str = 1, second: int | str = 2, run: Path | None = None) -> str:
+        return narrate.compare(self._run(run), first, second)
+
+    def listing(self) -> str:
+        found = narrate.runs_under(self.root)
+        if not found:
+            return f"There is no run under {self.root} yet."
+        return "\n".join(narrate.status(run).splitlines()[0] for run in found[:12])
+
+    def watch(self, run: Path | None = None) -> Iterator[str]:
+        """Yield what a run does until it ends; whoever stops listening does not stop it."""
+        run = self._run(run)
+        told = 0
+        while True:
+            alive = narrate.is_alive(run)
+            lines = narrate.told(run)
+            yield from lines[told:]
+            told = len(lines)
+            if not alive:
+                break
+            time.sleep(1.0)
+        yield narrate.status(run)
+
+    def command(self, arguments: list[str]) -> str:
+        """Run one command of the project to its end and return what it printed. Raises V2RError with its own words."""
+        return self._command(arguments)
+
+    def spawn(self, arguments: list[str], name: str) -> int:
+        """Start a command that outlives the chat; return its process id."""
+        return self._spawn(arguments, name).pid
+
+    def use(self, name: str) -> Path:
+        """Take a run by its name or path as the one that is talked about."""
+        for path in (Path(name), self.root / name):
+            if (path / "request.json").is_file():
+                self._note(run=path.absolute())
+                return path.absolute()
+        there = ", ".join(run.name for run in narrate.runs_under(self.root)[:6]) or "none"
+        raise BadInput(f"there is no run {name}.", f"The latest: {there}.")
+
+    def _run(self, run: Path | None) -> Path:
+        if run is not None:
+            return run
+        if self.now.run and (self.now.run / "request.json").is_file():
+            return self.now.run
+        if self.now.run and (log := self.home / f"{self.now.run.name}.log").is_file():
+            raise BadInput(f"{self.now.run.name} could not be run. {_last_words(log)}")
+        found = narrate.runs_under(self.root)
+        if not found:
+            raise BadInput("there is no run yet.", 'Start one: "make the go1 trot like clip.mp4".')
+        return found[0].absolute()
+
+    def _clip(self, clip: Path | None, keypoints: Path | None) -> tuple[Path, Path | None]:
+        if clip is None:
+            if self.now.clip is None:
+                raise BadInput("no clip was named yet.", "Name its file.")
+            return self.now.clip, keypoints or self.now.keypoints
+        for path, what in ((clip, "clip"), (keypoints, "keypoint file")):
+            if path is not None and not path.is_file():
+                raise BadInput(f"there is no {what} {path}.", "Check the path.")
+        return clip.absolute(), keypoints.absolute() if keypoints else None
+
+    def _clips_in(self, folder: Path | None) -> list[Path]:
+        folder = folder or (self.now.clip.parent if self.now.clip else None)
+        if folder is None:
+            raise BadInput("no folder was named.", "Name it: run clips/ overnight.")
+        found = sorted(path.absolute() for path in folder.glob("*") if path.suffix.lower() in _CLIPS)
+        if not found:
+            raise BadInput(f"there is no clip in {folder}.", f"Clips end in {', '.join(_CLIPS)}.")
+        return found
+
+    def _new_run(self, clip: Path, robot: str) -> Path:
+        from video2reward.agent.session import default_out
+
+        out = default_out(clip, robot, self.root).absolute()
+        free = (out.with_name(f"{out.name}-{k}") if k > 1 else out for k in range(1, 100))
+        return next(path for path in free if not path.exists())
+
+    def _note(self, **changed: object) -> None:
+        self.now = self.now.model_copy(update=changed)
+        runs.save(self.now, self.home / "about.json")
+
+    def _spawn(self, arguments: list[str], name: str) -> subprocess.Popen[bytes]:
+        _CHILDREN[:] = [child for child in _CHILDREN if child.poll() is None]
+        self._last_log = self.home / f"{name}.log"
+        with self._last_log.open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "video2reward.agent.cli", *arguments],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            )  # fmt: skip
+        _CHILDREN.append(process)
+        return process
+
+    def _begin(self, arguments: list[str], run: Path) -> None:
+        """Start a run and wait until it has the folder. Raises BadInput with the words of one that ends before that."""
+        before = len(narrate.events(run))
+        process = self._spawn(arguments, run.name)
+        until = time.monotonic() + _BEGUN_WITHIN_S
+        while time.monotonic() < until:
+            # Its events tell, not its lease: whoever looks at a lease holds it for a moment.
+            if len(narrate.events(run)) > before or process.poll() in (0, 3):
+                return
+            if process.poll() is not None:
+                raise BadInput(_last_words(self._last_log))
+            time.sleep(_POLL_S)
+
+    def _command(self, arguments: list[str]) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "video2reward.agent.cli", *arguments],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_COMMAND_TIMEOUT_S, check=False,
+        )  # fmt: skip
+        if done.returncode not in (0, 3):
+            words = done.stderr.strip().splitlines()
+            raise V2RError(words[-1].removeprefix("video2reward: ") if words else f"{arguments[0]} failed.")
+        return done.stdout
+
+
+def _last_words(log: Path) -> str:
+    words = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return words[-1].removeprefix("video2reward: ") if words else "It ended without a word."
+
+
+def _meaning(steering: Steering) -> str:
+    """Say what a wish comes to in numbers, so that a wrong reading is noticed."""
+    parts = []
+    if steering.speed_factor != 1.0:
+        parts.append(f"speed x {steering.speed_factor:.2f}")
+    if steering.cadence_factor != 1.0:
+        parts.append(f"cadence x {steering.cadence_factor:.2f}")
+    if steering.swing_height_factor != 1.0:
+        parts.append(f"swing height x {steering.swing_height_factor:.2f}")
+    parts += [f"weight of {name} x {factor:g}" for name, factor in steering.weight_factors.items()]
+    parts += [f"weight of {name} = {weight:g}" for name, weight in steering.weights.items()]
+    parts += [f"without {name}" for name in steering.remove_terms]
+    return ", ".join(parts) or steering.said
