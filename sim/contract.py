@@ -60,6 +60,10 @@ class RewardState:
     standing_height_m: Annotated[float, "height of the trunk's origin in the default stance, m"]
     step_s: Annotated[float, "duration of a control step, s"]
 
+    def copied(self) -> RewardState:
+        """Return the state in tensors of its own: what a reward does to them reaches nothing else."""
+        return RewardState(**{k: v.clone() if isinstance(v, Tensor) else v for k, v in vars(self).items()})
+
 
 @dataclass(frozen=True)
 class Term:

@@ -8,6 +8,7 @@ import torch
 from rsl_rl.env import VecEnv
 from tensordict import TensorDict
 from torch import Tensor
+from video2reward.memory.errors import BadReward
 from video2reward.memory.records import MotionTarget
 from video2reward.sim.backends.base import Backend, PhysicsState
 from video2reward.sim.clock import stance_schedule
@@ -191,8 +192,23 @@ class LocomotionEnv(VecEnv):
         """Return max(0, sum of weight x term), 0 where it fell; remember each term's mean."""
         if not self.terms:
             return torch.zeros(self.num_envs)
-        weighted = torch.stack([term.weight * term.function(state) for term in self.terms])
+        # The simulation and the curves keep their own tensors, whatever a term does to these.
+        seen = state.copied()
+        weighted = torch.stack([term.weight * self._value(term, seen) for term in self.terms])
         weighted = torch.where(fell, 0.0, weighted)
         self.term_sums += weighted.mean(dim=1)
         # Twice the step keeps returns near one for rewards of a few units, whatever the control rate.
         return 2.0 * self.step_s * weighted.sum(dim=0).clamp(min=0.0)
+
+    def _value(self, term: Term, state: RewardState) -> Tensor:
+        """Return a term's value (num_envs,). Raises BadReward where it raises, or returns anything else."""
+        try:
+            value = term.function(state)
+        except (MemoryError, torch.OutOfMemoryError):
+            raise
+        except Exception as error:  # whatever a term raises is the reward's fault
+            raise BadReward(f"the term {term.name} raises {type(error).__name__}: {error}.") from error
+        if not isinstance(value, Tensor) or value.shape != (self.num_envs,):
+            shape = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
+            raise BadReward(f"the term {term.name} returns {shape}, not a tensor of shape (num_envs,).")
+        return value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from video2reward.memory.errors import BadInput
 from video2reward.memory.runs import write_atomic
 from video2reward.sim.config import RobotConfig
 
+MOST_BYTES = 64 << 20
 _OBS_GROUPS = {"actor": ["policy"], "critic": ["policy", "privileged"]}
 _GAUSSIAN = "GaussianDistribution"
 
@@ -78,8 +80,10 @@ def save_checkpoint(path: Path, ppo: PPO, *, robot: RobotConfig, env_steps: int)
 def load_checkpoint(path: Path, robot: RobotConfig) -> dict:
     """Read a checkpoint of the same robot; only tensors and plain values are ever unpickled.
 
-    Raises BadInput where the file is damaged, belongs to another robot, or means something else by its actions.
+    Raises BadInput where the file is damaged or too large, belongs to another robot, means something else by its
+    actions, or holds what is not a number.
     """
+    _refuse_large(path)
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
         found = loaded["interface"]
@@ -90,7 +94,27 @@ def load_checkpoint(path: Path, robot: RobotConfig) -> dict:
         raise BadInput(f"{path} is a policy for {other}, not for {robot.name}.")
     if found != _interface(robot):
         raise BadInput(f"{path} was trained with other action scales or another stance.", "Train it again.")
+    weights = loaded.get("actor_state_dict")
+    if not isinstance(weights, dict) or not all(_is_finite(value) for value in weights.values()):
+        raise BadInput(f"{path} holds weights that are infinite or undefined.", "Train it again.")
     return loaded
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, torch.Tensor) and bool(torch.isfinite(value).all())
+
+
+def _refuse_large(path: Path) -> None:
+    """Refuse a checkpoint whose archive is, or would unpack to, more than any of ours. Raises BadInput."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            unpacked = sum(item.file_size for item in archive.infolist())
+    except FileNotFoundError:
+        raise BadInput(f"{path} is not there.", "Train first.") from None
+    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+        raise BadInput(f"{path} is not a readable policy: {type(error).__name__}.", "Train it again.") from None
+    if max(unpacked, path.stat().st_size) > MOST_BYTES:
+        raise BadInput(f"{path} holds {unpacked / 1e6:.0f} MB; a policy has at most {MOST_BYTES / 1e6:.0f}.")
 
 
 def _interface(robot: RobotConfig) -> dict[str, object]:

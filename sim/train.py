@@ -28,9 +28,11 @@ from video2reward.sim.contract import Term
 from video2reward.sim.env import LocomotionEnv
 from video2reward.sim.guard import load_guarded
 from video2reward.sim.learner import PpoConfig, load_checkpoint, make_ppo, save_checkpoint
+from video2reward.sim.lockdown import Limits, lock_down
 from video2reward.sim.terms import footfall_match
 
 CHECKPOINT = "policy.pt"
+_GRACE_S = 120.0
 # Ready to be judged: so much of the footfalls kept, the speed within so much of the command, falls a minute at most;
 # all measured on the noisy policy, over so many batches, from the state and the target and not from the reward.
 READY_MATCH, READY_SPEED_ERROR, READY_FALLS_PER_MIN, READY_BATCHES = 0.82, 0.1, 2.0, 4
@@ -82,12 +84,23 @@ class _Loop:
                 except _Diverged as error:
                     status, reason = "diverged", str(error)
                     break
+                except BadReward as error:
+                    status, reason = "rejected", str(error)
+                    break
+                except (MemoryError, RuntimeError) as error:
+                    if not _out_of_memory(error):
+                        raise
+                    status, reason = (
+                        "killed",
+                        f"memory ran out: {' '.join(str(error).split())[:200] or type(error).__name__}",
+                    )
+                    break
                 if self._ready():
                     break
                 if self.wall_s > self.spec.max_wall_s:
                     status, reason = "timeout", f"{self.spec.max_wall_s:.0f} s of training were allowed"
                     break
-        if status != "diverged" and self.env_steps > self.first_steps:
+        if status in ("ok", "timeout") and self.env_steps > self.first_steps:
             self._save()
         return self._result(status, reason)
 
@@ -187,6 +200,11 @@ class _Loop:
         )
 
 
+def _out_of_memory(error: Exception) -> bool:
+    """Say whether memory ran out, a GPU's or this process's share; torch has no type of its own for the latter."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in str(error)
+
+
 def _reweighted(terms: tuple[Term, ...], weights: dict[str, float]) -> tuple[Term, ...]:
     names = {item.name for item in terms}
     if unknown := sorted(set(weights) - names):
@@ -223,12 +241,13 @@ def main(argv: list[str] | None = None) -> int:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        # The spawner may hold the lock for us through an inherited descriptor; then nobody else can.
-        if not os.environ.get("V2R_LOCK_FD"):
-            raise BadInput(f"another worker is training in {folder}.") from None
+        raise BadInput(f"another worker is training in {folder}.") from None
     # MuJoCo writes its log into the working directory.
     os.chdir(folder)
-    result = train(runs.load(TrainingSpec, path), folder)
+    spec = runs.load(TrainingSpec, path)
+    # Everything is imported, nothing of the reward has run.
+    lock_down(Limits(cpu_s=math.ceil((spec.max_wall_s + _GRACE_S) * (spec.num_threads + 1))))
+    result = train(spec, folder)
     runs.save(result, folder / "result.json")
     return 0
 

@@ -1,7 +1,8 @@
 """The third tool: train a policy with a reward, in a worker of its own, and say what came of it.
 
 The worker runs reward code, so what it writes is read with suspicion: a result that does not fit the schema, the
-folder or the clock is a rejected training and not a fact.
+folder or the clock is a rejected training and not a fact. What is believed is carried out of the worker's folder into
+the attempt's, where no reward can reach it.
 """
 
 from __future__ import annotations
@@ -12,14 +13,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from pydantic import ValidationError
 from video2reward.memory import runs
 from video2reward.memory.errors import BadInput
 from video2reward.memory.records import TrainingRun, TrainingSpec
-from video2reward.tools.workers import RESULT, Worker, write_spec
+from video2reward.tools import airlock
+from video2reward.tools.workers import PROGRESS, RESULT, WORK, Worker, write_spec
 
 WORKER_MODULE = "video2reward.sim.train"
 MAX_STARTS = 3
 POLL_S = 0.2
+_LOOK_EVERY_S = 1.0
+_POLICY = "policy.pt"
+_COUNTS = ("iteration", "env_steps", "wall_s", "env_steps_per_s")
 _BATCH_SLACK = 200
 """A worker ends at the end of a batch: it may overshoot its steps by this many steps of every environment."""
 _FASTEST_ENV_STEPS_PER_S = 50e6
@@ -30,10 +36,14 @@ Progress = Callable[[str, dict[str, object]], None]
 
 @dataclass(frozen=True)
 class Watchdog:
-    """When a worker is ended from outside: too long over its own limit, or silent for too long."""
+    """When a worker is ended from outside. None of its limits hangs on the time of day, which may be set."""
 
     over_s: float = 60.0
+    """Seconds over the spec's own limit."""
     silent_s: float = 180.0
+    """Seconds without a new environment step, the start included."""
+    memory_bytes: int = 4 << 30
+    disk_bytes: int = 1 << 30
 
 
 def submit(spec: TrainingSpec, folder: Path) -> Path:
@@ -95,69 +105,137 @@ class _Job:
 
     def __init__(self, folder: Path, spec: TrainingSpec, watchdog: Watchdog, module: str) -> None:
         self.folder, self.spec, self.watchdog = folder, spec, watchdog
-        self.worker = Worker(folder, module)
+        self.worker = Worker(folder, module, gpu=spec.backend != "mujoco")
         self.run: TrainingRun | None = None
         self.shown: dict[str, object] = {}
+        self._seen_steps, self._seen_at, self._looked_at = -1.0, time.monotonic(), 0.0
 
     def advance(self, *, may_start: bool) -> bool:
         """Take the next step; return whether a worker was started."""
         state = self.worker.state()
         if state == "finished":
-            self.run = read_result(self.folder, self.spec, self.worker.started_at())
+            self.run = collect(self.folder, self.spec, self.worker.age_s())
         elif state == "running":
             self._watch()
         elif state == "dead" and (self.worker.crashed() or self.worker.num_starts() >= MAX_STARTS):
             words = self.worker.last_words()
             self._record("killed", f"the worker ended without a result: {words}" if words else "the worker was killed")
         elif may_start:
-            return self.worker.start()
+            self._seen_at = time.monotonic()
+            return self.worker.start(_given(self.folder, self.spec))
         return False
-
-    def _watch(self) -> None:
-        elapsed_s = time.time() - (self.worker.started_at() or time.time())
-        allowed_s = self.spec.max_wall_s + self.watchdog.over_s
-        if elapsed_s > allowed_s:
-            self.end("timeout", f"the worker did not end by itself within {allowed_s:.0f} s")
-        elif self.worker.silent_s() > self.watchdog.silent_s:
-            self.end("killed", f"the worker was silent for {self.watchdog.silent_s:.0f} s")
 
     def end(self, status: Literal["timeout", "killed"], reason: str) -> None:
         self.worker.cancel()
         if self.worker.state() == "finished":
-            self.run = read_result(self.folder, self.spec, self.worker.started_at())
+            self.run = collect(self.folder, self.spec, self.worker.age_s())
         else:
             self._record(status, reason)
 
+    def _watch(self) -> None:
+        now, limits = time.monotonic(), self.watchdog
+        allowed_s = self.spec.max_wall_s + limits.over_s
+        if (self.worker.age_s() or 0.0) > allowed_s:
+            self.end("timeout", f"the worker did not end by itself within {allowed_s:.0f} s")
+            return
+        if now - self._looked_at < _LOOK_EVERY_S:
+            return
+        self._looked_at = now
+        steps = _whole(self.worker.progress().get("env_steps"))
+        if steps != self._seen_steps:
+            self._seen_steps, self._seen_at = steps, now
+            _carry_curves(self.folder)
+        if now - self._seen_at > limits.silent_s:
+            self.end("killed", f"the worker was silent for {limits.silent_s:.0f} s: it made no step")
+        elif (held := self.worker.memory_bytes()) > limits.memory_bytes:
+            self.end(
+                "killed", f"the worker held {held / 1e9:.1f} GB of memory; {limits.memory_bytes / 1e9:.1f} allowed"
+            )
+        elif (held := self.worker.disk_bytes()) > limits.disk_bytes:
+            self.end("killed", f"the worker left {held / 1e9:.1f} GB on the disk, over the limit")
+
     def _record(self, status: Literal["timeout", "killed"], reason: str) -> None:
-        """Write the result that the worker could not write, so that a second look finds the same one."""
+        """Write the result that the worker could not write, with what it left, so that a second look finds the same."""
         row = self.worker.progress()
-        started_at = self.worker.started_at()
-        checkpoint = "policy.pt" if (self.folder / "policy.pt").is_file() else None
-        self.run = TrainingRun(
+        run = TrainingRun(
             attempt=self.spec.attempt,
             status=status,
             reason=reason,
             env_steps=min(_whole(row.get("env_steps")), self.spec.max_env_steps),
-            wall_s=round(time.time() - started_at, 2) if started_at else 0.0,
-            checkpoint=checkpoint,
+            wall_s=round(self.worker.age_s() or 0.0, 2),
+            checkpoint=_POLICY if airlock.is_plain(self.folder / WORK / _POLICY) else None,
+            metrics={name: value for name, value in airlock.finite(row).items() if name not in _COUNTS},
+            term_means=airlock.finite(row.get("terms")),
         )
-        runs.save(self.run, self.folder / RESULT)
+        self.run = _carry_out(run, self.folder)
 
 
-def read_result(folder: Path, spec: TrainingSpec, started_at: float | None) -> TrainingRun:
+def collect(folder: Path, spec: TrainingSpec, age_s: float | None) -> TrainingRun:
+    """Read a finished worker's result and carry what is believed of it into `folder`; a second call finds it there."""
+    if (folder / RESULT).exists():
+        return read_result(folder, spec, age_s)
+    return _carry_out(read_result(folder / WORK, spec, age_s), folder)
+
+
+def read_result(work: Path, spec: TrainingSpec, age_s: float | None) -> TrainingRun:
     """Read a worker's result as a stranger's word: what cannot be true is a rejected training."""
     try:
-        run = runs.load(TrainingRun, folder / RESULT)
-    except BadInput as error:
-        return TrainingRun(attempt=spec.attempt, status="rejected", reason=f"the worker's result: {error}")
-    if doubt := _doubt(run, spec, folder, started_at):
-        return TrainingRun(
-            attempt=spec.attempt, status="rejected", reason=f"the worker's result cannot be believed: {doubt}"
-        )
+        text = airlock.read_bytes(work / RESULT, airlock.MOST_JSON_BYTES)
+        run = TrainingRun.model_validate_json(text)
+    except (BadInput, FileNotFoundError) as error:
+        return _rejected(spec, f"the worker's result: {error}")
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        return _rejected(spec, f"the worker's result is not a readable TrainingRun at {where!r}: {first['msg']}.")
+    if doubt := _doubt(run, spec, work, age_s):
+        return _rejected(spec, f"the worker's result cannot be believed: {doubt}")
+    return run.model_copy(
+        update={
+            "reason": airlock.words(run.reason),
+            "metrics": airlock.finite(run.metrics),
+            "term_means": airlock.finite(run.term_means),
+            "progress": PROGRESS,
+        }
+    )
+
+
+def _given(folder: Path, spec: TrainingSpec) -> dict[str, bytes]:
+    """Return the worker's files: the spec, the reward, and the policy it starts from, each beside the other."""
+    sources = {"reward.py": folder / spec.reward}
+    if spec.warm_start:
+        sources["warm_start.pt"] = folder / spec.warm_start
+    given = {name: source.read_bytes() for name, source in sources.items() if source.is_file()}
+    named = {"reward": "reward.py", "warm_start": "warm_start.pt" if spec.warm_start else None}
+    given["spec.json"] = (spec.model_copy(update=named).model_dump_json(indent=2) + "\n").encode()
+    return given
+
+
+def _carry_out(run: TrainingRun, folder: Path) -> TrainingRun:
+    """Carry a worker's policy and curves into our folder, then write the result; what cannot be carried is said."""
+    _carry_curves(folder)
+    if run.checkpoint is not None:
+        try:
+            airlock.carry(folder / WORK / _POLICY, folder / _POLICY, airlock.MOST_POLICY_BYTES)
+        except (BadInput, FileNotFoundError) as error:
+            run = run.model_copy(update={"status": "rejected", "checkpoint": None, "reason": f"the policy: {error}"})
+    runs.save(run, folder / RESULT)
     return run
 
 
-def _doubt(run: TrainingRun, spec: TrainingSpec, folder: Path, started_at: float | None) -> str:
+def _carry_curves(folder: Path) -> None:
+    try:
+        airlock.carry(folder / WORK / PROGRESS, folder / PROGRESS, airlock.MOST_PROGRESS_BYTES, tail=True)
+    except (BadInput, FileNotFoundError):
+        # A training without curves is one that did not come so far, or hid them; its result says the rest.
+        return
+
+
+def _rejected(spec: TrainingSpec, reason: str) -> TrainingRun:
+    return TrainingRun(attempt=spec.attempt, status="rejected", reason=airlock.words(reason))
+
+
+def _doubt(run: TrainingRun, spec: TrainingSpec, work: Path, age_s: float | None) -> str:
     most = spec.max_env_steps + _BATCH_SLACK * spec.num_envs
     if run.attempt != spec.attempt:
         return f"it speaks of attempt {run.attempt!r}, not of {spec.attempt!r}."
@@ -165,14 +243,12 @@ def _doubt(run: TrainingRun, spec: TrainingSpec, folder: Path, started_at: float
         return f"{run.env_steps} environment steps, of {spec.max_env_steps} allowed."
     if run.wall_s < 0 or run.env_steps > _FASTEST_ENV_STEPS_PER_S * max(run.wall_s, 1e-3):
         return f"{run.env_steps} environment steps in {run.wall_s:.3f} s."
-    if started_at and run.wall_s > time.time() - started_at + 5.0:
-        return f"{run.wall_s:.0f} s of training, but it was started {time.time() - started_at:.0f} s ago."
-    if run.checkpoint is not None:
-        path = (folder / run.checkpoint).resolve()
-        if not path.is_relative_to(folder.resolve()) or not path.is_file():
-            return f"its checkpoint {run.checkpoint!r} is not a file of its folder."
-    elif run.status == "ok":
-        return "it is said to be ok, but left no checkpoint."
+    if age_s is not None and run.wall_s > age_s + 5.0:
+        return f"{run.wall_s:.0f} s of training, but it was started {age_s:.0f} s ago."
+    if run.checkpoint is None:
+        return "it is said to be ok, but left no checkpoint." if run.status == "ok" else ""
+    if run.checkpoint != _POLICY or not airlock.is_plain(work / _POLICY):
+        return f"its checkpoint {run.checkpoint!r} is not a file of its folder."
     return ""
 
 

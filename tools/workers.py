@@ -1,31 +1,33 @@
 """The second seam: work that runs in a process of its own, outlives its starter and answers through its folder.
 
-`python -m MODULE spec.json` fills the folder the spec lies in and writes `result.json`, whole and last. The worker
-holds a lock on the file `lock` while it lives, so that whoever comes next attaches to it instead of starting another:
-a process id can be used again by a stranger, a lock cannot.
-
-Of the starter's environment only what `confine` lets through reaches the worker, so no key does.
+`python -m MODULE spec.json` fills the folder the spec lies in and writes `result.json`, whole and last. That folder is
+`work/` within the job's: the worker runs foreign code and can write nowhere else, so that what lies beside `work/` is
+ours. The job's file `lock` is held while the worker lives, so that whoever comes next attaches to it instead of
+starting another: a process id can be used again by a stranger, a lock cannot.
 """
 
 from __future__ import annotations
 
 import fcntl
+import functools
 import json
 import os
 import signal
 import subprocess
-import sys
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
 
 from video2reward.memory import runs
-from video2reward.tools.confine import clean_environment
+from video2reward.tools import airlock
+from video2reward.tools.confine import confined, locked_environment
 
 LOG = "worker.log"
 RESULT = "result.json"
-_PROGRESS = "progress.jsonl"
+PROGRESS = "progress.jsonl"
+WORK = "work"
 _LOCK = "lock"
 _STARTS = "starts.jsonl"
 
@@ -37,10 +39,15 @@ State = Literal["new", "running", "finished", "dead"]
 
 @dataclass(frozen=True)
 class Worker:
-    """One job: a module, and the folder that holds its `spec.json`."""
+    """One job: a module, the folder that is ours, and in it the worker's own, `work/`."""
 
     folder: Path
     module: str
+    gpu: bool = False
+
+    @property
+    def work(self) -> Path:
+        return self.folder / WORK
 
     def state(self) -> State:
         """Say where the job stands: a result means finished, a held lock running, a start without either dead."""
@@ -48,21 +55,33 @@ class Worker:
         if self._locked():
             return "running"
         # Asked in this order, because a worker writes its result before it lets the lock go.
-        if (self.folder / RESULT).exists():
+        if self._has_result():
             return "finished"
         return "dead" if self.num_starts() else "new"
 
-    def start(self) -> bool:
-        """Start the process unless one is alive or the result is there; return whether one was started."""
-        if (self.folder / RESULT).exists() or (lock := _take_lock(self.folder)) is None:
+    def start(self, given: Mapping[str, bytes]) -> bool:
+        """Start the process unless one is alive or the result is there; return whether one was started.
+
+        `given` are the worker's files by name, `spec.json` among them: it can read and not change them.
+        """
+        if self._has_result() or (lock := _take_lock(self.folder)) is None:
             return False
+        self.work.mkdir(exist_ok=True)
+        for name, content in given.items():
+            runs.write_atomic(self.work / name, content)
+        work = self.work.resolve()
         with lock, (self.folder / LOG).open("ab") as log:
             os.set_inheritable(lock.fileno(), True)
             process = subprocess.Popen(
-                # -P keeps the run folder, which holds foreign files, off the import path.
-                [sys.executable, "-P", "-m", self.module, str((self.folder / "spec.json").resolve())],
-                cwd=self.folder,
-                env={**clean_environment(self.folder), "V2R_LOCK_FD": str(lock.fileno())},
+                confined(
+                    self.module,
+                    [str(work / "spec.json")],
+                    work,
+                    readable=[work / name for name in given],
+                    gpu=self.gpu,
+                ),
+                cwd=work,
+                env=locked_environment(work),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -71,9 +90,9 @@ class Worker:
                 pass_fds=(lock.fileno(),),
             )
             _children[self.folder.resolve()] = process
-            line = json.dumps({"pid": process.pid, "time": round(time.time(), 3)})
+            now = {"pid": process.pid, "time": round(time.time(), 3), "monotonic": time.monotonic(), "boot": _boot()}
             with (self.folder / _STARTS).open("a", encoding="utf-8") as starts:
-                starts.write(line + "\n")
+                starts.write(json.dumps(now) + "\n")
         return True
 
     def cancel(self, grace_s: float = 3.0) -> None:
@@ -91,54 +110,58 @@ class Worker:
     def num_starts(self) -> int:
         return len(self._starts())
 
-    def started_at(self) -> float | None:
-        """Return the time of the first start, in seconds since the epoch."""
+    def age_s(self) -> float | None:
+        """Return the seconds since the last start by a clock that nobody sets; None after a restart of the machine."""
         starts = self._starts()
-        return starts[0]["time"] if starts else None
+        if not starts or starts[-1].get("boot") != _boot():
+            return None
+        return max(0.0, time.monotonic() - float(starts[-1]["monotonic"]))
 
-    def silent_s(self) -> float:
-        """Return how long ago the worker last wrote anything or was started."""
-        starts = self._starts()
-        times = [starts[-1]["time"]] if starts else []
-        for name in (_PROGRESS, LOG):
-            try:
-                times.append((self.folder / name).stat().st_mtime)
-            except FileNotFoundError:
-                continue
-        return max(0.0, time.time() - max(times)) if times else 0.0
+    def memory_bytes(self) -> int:
+        """Return the memory that the worker and what stands around it hold at the moment."""
+        import psutil
+
+        starts, total = self._starts(), 0
+        try:
+            first = psutil.Process(starts[-1]["pid"]) if starts else None
+            for process in [first, *first.children(recursive=True)] if first else []:
+                total += process.memory_info().rss
+        except psutil.Error:
+            return total
+        return total
+
+    def disk_bytes(self) -> int:
+        """Return what the worker's folder holds; links are not followed."""
+        total = 0
+        for parent, _, names in os.walk(self.work):
+            for name in names:
+                try:
+                    total += os.lstat(os.path.join(parent, name)).st_size
+                except OSError:
+                    continue
+        return total
 
     def progress(self) -> dict[str, object]:
-        """Return the newest whole line of the progress file; {} before the first. What it says is not checked."""
-        try:
-            with (self.folder / _PROGRESS).open("rb") as file:
-                file.seek(0, os.SEEK_END)
-                file.seek(max(0, file.tell() - 16_384))
-                lines = file.read().split(b"\n")[:-1]
-        except FileNotFoundError:
-            return {}
-        for line in reversed(lines):
-            try:
-                row = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(row, dict):
-                return row
-        return {}
+        """Return the newest row of the progress file, cut down to names and finite numbers; {} before the first."""
+        return airlock.last_row(self.work / PROGRESS)
 
     def last_words(self) -> str:
         """Return the last line of the log: of a traceback, the exception."""
-        try:
-            lines = (self.folder / LOG).read_text(encoding="utf-8", errors="replace").splitlines()
-        except FileNotFoundError:
-            return ""
-        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+        return airlock.words(next((line for line in reversed(self._log().splitlines()) if line.strip()), ""))
 
     def crashed(self) -> bool:
         """Say whether the worker ended with an exception, which a new start would only repeat."""
+        return "Traceback (most recent call last)" in self._log()
+
+    def _log(self) -> str:
         try:
-            return "Traceback (most recent call last)" in (self.folder / LOG).read_text("utf-8", errors="replace")
+            return airlock.read_bytes(self.folder / LOG, 65_536, tail=True).decode("utf-8", errors="replace")
         except FileNotFoundError:
-            return False
+            return ""
+
+    def _has_result(self) -> bool:
+        # Even a link in the result's place ends the job: what it is worth is asked when it is read.
+        return (self.folder / RESULT).exists() or os.path.lexists(self.work / RESULT)
 
     def _locked(self) -> bool:
         try:
@@ -171,7 +194,7 @@ class Worker:
             lines = (self.folder / _STARTS).read_text(encoding="utf-8").splitlines()
         except FileNotFoundError:
             return []
-        return [json.loads(line) for line in lines if line.endswith("}")]
+        return [start for line in lines if (start := _start_of(line))]
 
 
 def write_spec(folder: Path, spec_json: str) -> Path:
@@ -180,6 +203,24 @@ def write_spec(folder: Path, spec_json: str) -> Path:
     if not path.exists():
         runs.write_atomic(path, spec_json)
     return path
+
+
+def _start_of(line: str) -> dict:
+    """Read one line of the starts; {} where a full disk cut it short."""
+    try:
+        start = json.loads(line)
+    except ValueError:
+        return {}
+    return start if isinstance(start, dict) and isinstance(start.get("pid"), int) else {}
+
+
+@functools.cache
+def _boot() -> str:
+    """Return what names this run of the machine; monotonic clocks of two runs cannot be compared."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    except OSError:
+        return ""
 
 
 def _take_lock(folder: Path) -> IO[bytes] | None:

@@ -9,8 +9,11 @@ import torch
 from video2reward.agent.authors import AuthorBrief
 from video2reward.agent.offline import OfflineAuthor
 from video2reward.memory import runs
+from video2reward.memory.errors import BadInput
 from video2reward.memory.records import MotionTarget, TrainingRun, TrainingSpec
 from video2reward.sim.config import GO1
+from video2reward.sim.contract import load_reward
+from video2reward.sim.learner import load_checkpoint
 from video2reward.sim.train import train
 from video2reward.tools.write_reward import compose
 
@@ -96,6 +99,77 @@ def explodes(s: RewardState) -> Tensor:
 """
     result = train(spec(source=source), tmp_path)
     assert result.status == "diverged" and "explodes" in result.reason
+
+
+HEAD = """
+import torch
+from video2reward.sim.contract import RewardState, Tensor, term
+
+"""
+
+
+def unguarded(monkeypatch):
+    """Let any code through to the training, as if the guard had been talked round."""
+    monkeypatch.setattr("video2reward.sim.train.load_guarded", load_reward)
+
+
+def test_a_reward_that_changes_its_state_changes_neither_simulation_nor_curves(spec, tmp_path, monkeypatch):
+    unguarded(monkeypatch)
+    honest = "@term(weight=1.0, serves='x')\ndef steady(s: RewardState) -> Tensor:\n    return s.feet_contact.sum(-1)\n"
+    tampering = HEAD + (
+        "@term(weight=1.0, serves='x')\ndef steady(s: RewardState) -> Tensor:\n"
+        "    earned = s.feet_contact.sum(-1)\n"
+        "    for value in vars(s).values():\n"
+        "        if isinstance(value, torch.Tensor):\n            value.fill_(0.5)\n"
+        "    return earned\n"
+    )
+    curves = []
+    for source in (HEAD + honest, tampering):
+        rows = []
+        train(spec(steps=2_000, source=source), tmp_path, rows.append)
+        (tmp_path / "policy.pt").unlink()
+        curves.append([{k: v for k, v in row.items() if k not in ("wall_s", "env_steps_per_s")} for row in rows])
+    assert len(curves[0]) >= 2 and curves[0] == curves[1]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "said"),
+    [
+        ("raise ValueError('no')", "rejected", "the term late raises ValueError: no"),
+        ("return s.feet_contact", "rejected", "not a tensor of shape"),
+        ("return torch.tensor(1.0)", "rejected", "not a tensor of shape"),
+        ("return bytearray(1 << 60)", "killed", "memory ran out"),
+    ],
+)
+def test_what_a_reward_does_late_in_a_training_is_a_status_and_the_curves_stay(
+    spec, tmp_path, monkeypatch, body, status, said
+):
+    unguarded(monkeypatch)
+    # The first batch of 24 steps is learned from, then it happens.
+    source = HEAD + (
+        "CALLS = []\n@term(weight=1.0, serves='x')\ndef late(s: RewardState) -> Tensor:\n"
+        f"    CALLS.append(1)\n    if len(CALLS) > 30:\n        {body}\n    return s.feet_contact.sum(-1)\n"
+    )
+    result = train(spec(source=source), tmp_path)
+    assert result.status == status and said in result.reason
+    assert result.env_steps == 24 * 32 and "mean_reward" in result.metrics
+    assert len((tmp_path / "progress.jsonl").read_text().splitlines()) == 1
+
+
+def test_a_policy_of_weights_that_are_not_numbers_or_too_large_is_refused(spec, tmp_path):
+    train(spec(steps=1_000), tmp_path)
+    whole = torch.load(tmp_path / "policy.pt", weights_only=True)
+    name = next(iter(whole["actor_state_dict"]))
+    whole["actor_state_dict"][name].fill_(float("nan"))
+    torch.save(whole, tmp_path / "nan.pt")
+    with pytest.raises(BadInput, match="infinite or undefined"):
+        load_checkpoint(tmp_path / "nan.pt", GO1)
+    torch.save({**whole, "more": torch.zeros(20_000_000)}, tmp_path / "large.pt")
+    with pytest.raises(BadInput, match="at most"):
+        load_checkpoint(tmp_path / "large.pt", GO1)
+    (tmp_path / "torn.pt").write_bytes((tmp_path / "policy.pt").read_bytes()[:-100])
+    with pytest.raises(BadInput, match="not a readable policy"):
+        load_checkpoint(tmp_path / "torn.pt", GO1)
 
 
 def test_wall_clock_ends_a_training_with_what_it_has(spec, tmp_path):

@@ -30,7 +30,7 @@ TARGET = MotionTarget(
 @pytest.fixture
 def job(tmp_path, monkeypatch):
     """Return a function that puts a spec for the fake worker into a folder; what still runs at the end is ended."""
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
     made: list[Path] = []
 
     def job(attempt: str, **spec: object) -> Path:
@@ -54,7 +54,7 @@ def wait_for(condition, seconds: float = 10.0) -> None:
 
 def started(spec: Path) -> Worker:
     worker = Worker(spec.parent, FAKE)
-    assert worker.start()
+    assert worker.start({"spec.json": spec.read_bytes()})
     wait_for(lambda: worker.progress())
     return worker
 
@@ -74,7 +74,7 @@ def test_no_key_of_the_starter_reaches_the_worker(job, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "secret")
     spec = job("quick")
     train_policy(spec, module=FAKE)
-    seen = json.loads((spec.parent / "environment.json").read_text())
+    seen = json.loads((spec.parent / "work" / "environment.json").read_text())
     assert "OPENAI_API_KEY" not in seen and seen["OMP_NUM_THREADS"] == "1"
 
 
@@ -82,7 +82,7 @@ def test_a_second_start_attaches_to_the_living_worker(job):
     worker = started(job("long"))
     again = Worker(worker.folder, FAKE)
     assert again.state() == "running"
-    assert not again.start()
+    assert not again.start({})
     assert again.num_starts() == 1
 
 
@@ -105,7 +105,8 @@ def test_a_killed_worker_is_started_again_and_then_recorded(job, monkeypatch):
     spec = job("long")
 
     def kill_on_sight(_attempt, _row):
-        os.kill(pid_of(Worker(spec.parent, FAKE)), signal.SIGKILL)
+        # The whole group: the box around the worker and the worker in it.
+        os.killpg(pid_of(Worker(spec.parent, FAKE)), signal.SIGKILL)
 
     run = train_policy(spec, module=FAKE, on_progress=kill_on_sight)
     assert run.status == "killed" and Worker(spec.parent, FAKE).num_starts() == 2
@@ -119,8 +120,28 @@ def test_a_crash_is_recorded_with_its_last_words_and_not_repeated(job):
     assert Worker(spec.parent, FAKE).num_starts() == 1
 
 
+def test_a_worker_whose_box_alone_was_killed_still_holds_the_lock_and_can_be_ended(job):
+    worker = started(job("long"))
+    os.kill(pid_of(worker), signal.SIGKILL)
+    time.sleep(0.1)
+    if worker.state() == "running":
+        worker.cancel(grace_s=0.5)
+    assert worker.state() in ("dead", "finished")
+
+
+def test_time_set_back_or_forward_ends_no_worker(job, monkeypatch):
+    worker = started(job("long"))
+    for shift_s in (-1e6, 1e6):
+        real = time.time
+        monkeypatch.setattr(time, "time", lambda real=real, shift_s=shift_s: real() + shift_s)
+        assert worker.age_s() is not None and worker.age_s() < 60.0
+    asked = iter(["", "", "enough."])
+    (run,) = train_policies([worker.folder / "spec.json"], module=FAKE, should_stop=lambda: next(asked))
+    assert (run.reason, Worker(worker.folder, FAKE).num_starts()) == ("enough.", 1)
+
+
 def test_a_silent_worker_is_ended(job):
-    run = train_policy(job("silent"), module=FAKE, watchdog=Watchdog(silent_s=3.0))
+    run = train_policy(job("silent"), module=FAKE, watchdog=Watchdog(silent_s=1.5))
     assert run.status == "killed" and "silent" in run.reason and run.env_steps == 1000
 
 
@@ -147,8 +168,8 @@ def test_no_more_workers_run_than_there_is_room_for(job):
     specs = [job(f"quick-{index}") for index in range(3)]
     ended = train_policies(specs, parallel=1, module=FAKE)
     assert [run.attempt for run in ended] == ["quick-0", "quick-1", "quick-2"]
-    starts = [Worker(spec.parent, FAKE).started_at() for spec in specs]
-    finished = [(spec.parent / "result.json").stat().st_mtime for spec in specs]
+    starts = [json.loads((spec.parent / "starts.jsonl").read_text())["time"] for spec in specs]
+    finished = [(spec.parent / "work" / "result.json").stat().st_mtime for spec in specs]
     # File times are kept in coarser steps than the clock's: one tick of 10 ms.
     assert starts[1] >= finished[0] - 0.01 and starts[2] >= finished[1] - 0.01
 
