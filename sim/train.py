@@ -90,10 +90,8 @@ class _Loop:
                 except (MemoryError, RuntimeError) as error:
                     if not _out_of_memory(error):
                         raise
-                    status, reason = (
-                        "killed",
-                        f"memory ran out: {' '.join(str(error).split())[:200] or type(error).__name__}",
-                    )
+                    words = " ".join(str(error).split())[:200]
+                    status, reason = "killed", f"memory ran out: {words or type(error).__name__}"
                     break
                 if self._ready():
                     break

@@ -1,6 +1,6 @@
 """What a worker leaves is carried over the threshold here: plain files of a known size, and numbers that can be true.
 
-A worker fills its own folder, `work/`; nothing else of the run is within its reach. It may have left links, pipes,
+A worker fills its own folder, `worker/`; nothing else of the run is within its reach. It may have left links, pipes,
 mountains of text or lies there. So files are opened without following links and without waiting, are read up to a
 limit, and rows are cut down to what a training says.
 """

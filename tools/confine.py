@@ -21,7 +21,7 @@ from video2reward.memory.errors import MissingPart
 from video2reward.memory.records import Record
 from video2reward.sim.lockdown import SECCOMP_VARIABLE
 
-PASSED_ON = ("LANG", "LC_ALL", "LC_CTYPE", "TZ", "PYTHONPATH", "LD_LIBRARY_PATH")
+PASSED_ON = ("LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "PYTHONPATH", "LD_LIBRARY_PATH")
 """What goes through of the starter's environment; no key is among it."""
 _ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "localtime")
 _ROOMS = ("memory", "sim")
@@ -101,12 +101,10 @@ def confined(
 
 def clean_environment(home: Path) -> dict[str, str]:
     """Return an environment for processes that run foreign code: no keys, one thread, `home` as the home."""
-    folder = str(home.resolve())
     return {
         **{name: os.environ[name] for name in PASSED_ON if name in os.environ},
         "PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
-        "HOME": folder,
-        "TMPDIR": folder,
+        "HOME": str(home.resolve()),
         "LOGNAME": "worker",
         "OMP_NUM_THREADS": "1",
         "PYTHONUNBUFFERED": "1",
@@ -116,8 +114,10 @@ def clean_environment(home: Path) -> dict[str, str]:
 
 
 def locked_environment(home: Path) -> dict[str, str]:
-    """Return the clean environment, and in it the demand for seccomp where that works here."""
-    return clean_environment(home) | ({} if available_layers().seccomp else {SECCOMP_VARIABLE: "1"})
+    """Return the environment of a process that can write in `home` alone, with the demand for seccomp if it works."""
+    folder = str(home.resolve())
+    own = {"TMPDIR": folder, "TORCHINDUCTOR_CACHE_DIR": f"{folder}/.cache"}
+    return clean_environment(home) | own | ({} if available_layers().seccomp else {SECCOMP_VARIABLE: "1"})
 
 
 def _box(folder: Path, module: str, *, readable: Sequence[Path], gpu: bool) -> list[str] | str:

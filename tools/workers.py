@@ -1,7 +1,7 @@
 """The second seam: work that runs in a process of its own, outlives its starter and answers through its folder.
 
 `python -m MODULE spec.json` fills the folder the spec lies in and writes `result.json`, whole and last. That folder is
-`work/` within the job's: the worker runs foreign code and can write nowhere else, so that what lies beside `work/` is
+`worker/` within the job's: the worker runs foreign code and can write nowhere else, so that what lies beside `worker/` is
 ours. The job's file `lock` is held while the worker lives, so that whoever comes next attaches to it instead of
 starting another: a process id can be used again by a stranger, a lock cannot.
 """
@@ -27,7 +27,7 @@ from video2reward.tools.confine import confined, locked_environment
 LOG = "worker.log"
 RESULT = "result.json"
 PROGRESS = "progress.jsonl"
-WORK = "work"
+WORK = "worker"
 _LOCK = "lock"
 _STARTS = "starts.jsonl"
 
@@ -39,7 +39,7 @@ State = Literal["new", "running", "finished", "dead"]
 
 @dataclass(frozen=True)
 class Worker:
-    """One job: a module, the folder that is ours, and in it the worker's own, `work/`."""
+    """One job: a module, the folder that is ours, and in it the worker's own, `worker/`."""
 
     folder: Path
     module: str

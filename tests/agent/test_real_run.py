@@ -31,7 +31,7 @@ def test_the_example_is_killed_resumed_and_passes(tmp_path, command):
     asked = [*program, "run", *CLIP, "--robot", "go1", "--out", str(run), "--minutes", "20"]
     process = subprocess.Popen(asked, env=env, stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 300
-    while not list(run.glob("attempts/*/work/policy.pt")):
+    while not list(run.glob("attempts/*/worker/policy.pt")):
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.2)
     process.send_signal(signal.SIGKILL)

@@ -56,7 +56,7 @@ def test_nothing_but_its_own_folder_can_be_forged(let):
     folder, run = let("forges")
     assert run.status == "ok"
     assert not {"critique.json", "attempt.json", "training.json"} & {path.name for path in folder.iterdir()}
-    assert (folder / "reward.py").read_text() == (folder / "work" / "reward.py").read_text() == "# a reward\n"
+    assert (folder / "reward.py").read_text() == (folder / "worker" / "reward.py").read_text() == "# a reward\n"
     assert json.loads((folder / "spec.json").read_text())["attempt"] == "forges"
     assert Worker(folder, HOSTILE).num_starts() == 1
 

@@ -74,7 +74,7 @@ def test_no_key_of_the_starter_reaches_the_worker(job, monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "secret")
     spec = job("quick")
     train_policy(spec, module=FAKE)
-    seen = json.loads((spec.parent / "work" / "environment.json").read_text())
+    seen = json.loads((spec.parent / "worker" / "environment.json").read_text())
     assert "OPENAI_API_KEY" not in seen and seen["OMP_NUM_THREADS"] == "1"
 
 
@@ -169,7 +169,7 @@ def test_no_more_workers_run_than_there_is_room_for(job):
     ended = train_policies(specs, parallel=1, module=FAKE)
     assert [run.attempt for run in ended] == ["quick-0", "quick-1", "quick-2"]
     starts = [json.loads((spec.parent / "starts.jsonl").read_text())["time"] for spec in specs]
-    finished = [(spec.parent / "work" / "result.json").stat().st_mtime for spec in specs]
+    finished = [(spec.parent / "worker" / "result.json").stat().st_mtime for spec in specs]
     # File times are kept in coarser steps than the clock's: one tick of 10 ms.
     assert starts[1] >= finished[0] - 0.01 and starts[2] >= finished[1] - 0.01
 
