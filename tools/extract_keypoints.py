@@ -14,6 +14,7 @@ from video2reward.tools.clean import clean_points, cutoff_for, even_grid
 from video2reward.tools.pose.keypoint_file import read_keypoints
 from video2reward.tools.pose.points import PointSeries
 from video2reward.tools.pose.sides import mend_sides
+from video2reward.tools.pose.stride_sides import mend_sides_by_stride
 from video2reward.tools.pose.watch import watch
 from video2reward.tools.track import ARRAYS_FILE, TrackArrays, load_track_arrays, save_arrays, save_track
 from video2reward.tools.video import Frame, frame_times, frames, open_clip
@@ -100,7 +101,7 @@ def _assemble(clip: Clip, points: PointSeries, background: BackgroundMotion) -> 
     num_decoded = len(background.camera_x_px)
     frame_s = frame_times(clip)[:num_decoded]
     grid_s = even_grid(frame_s, clip.fps)
-    points = mend_sides(points)
+    points = mend_sides_by_stride(mend_sides(points), clip.fps)
     inside = points.frame_index < num_decoded
     index = points.frame_index[inside]
     notes = list(clip.notes) + list(points.notes)

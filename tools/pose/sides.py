@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from video2reward.tools.pose.points import PointSeries
 
-_GROUPS = (("hip", "knee", "ankle", "heel", "toe", "hind_paw"), ("shoulder", "elbow", "wrist", "front_paw"))
+PAIR_GROUPS = (("hip", "knee", "ankle", "heel", "toe", "hind_paw"), ("shoulder", "elbow", "wrist", "front_paw"))
 _CAP = 16.0
 """A jump costs at most this, in squared noise: beyond it, it is a jump, however far."""
 _SWAPPED = 1.5
@@ -26,8 +26,8 @@ def mend_sides(points: PointSeries) -> PointSeries:
     xy, confidence = points.xy_px.copy(), points.confidence.copy()
     steady = np.diff(points.frame_index) == 1
     exchanged = np.zeros(len(xy), dtype=bool)
-    pairs = [(points.names.index(name), points.names.index(twin)) for name, twin in _pairs(points.names)]
-    groups = [[pair for pair in pairs if points.names[pair[0]].endswith(parts)] for parts in _GROUPS]
+    pairs = paired_columns(points.names)
+    groups = [[pair for pair in pairs if points.names[pair[0]].endswith(parts)] for parts in PAIR_GROUPS]
     for group in (*groups, *([pair] for pair in pairs)):
         if not group:
             continue
@@ -44,9 +44,10 @@ def mend_sides(points: PointSeries) -> PointSeries:
     return replace(points, xy_px=xy, confidence=confidence, notes=(*points.notes, note))
 
 
-def _pairs(names: tuple[str, ...]) -> list[tuple[str, str]]:
-    lefts = [name for name in names if name.startswith("left_") and name.replace("left_", "right_", 1) in names]
-    return [(name, name.replace("left_", "right_", 1)) for name in lefts]
+def paired_columns(names: tuple[str, ...]) -> list[tuple[int, int]]:
+    """Return the columns of each point of the left and of its twin of the right."""
+    twins = {name: name.replace("left_", "right_", 1) for name in names if name.startswith("left_")}
+    return [(names.index(name), names.index(twin)) for name, twin in twins.items() if twin in names]
 
 
 def _mixed_up(left: NDArray[np.float64], right: NDArray[np.float64], steady: NDArray[np.bool_]) -> NDArray[np.bool_]:
