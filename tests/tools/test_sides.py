@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from video2reward.tools.pose.points import PointSeries
 from video2reward.tools.pose.sides import mend_sides
+from video2reward.tools.pose.stride_sides import mend_sides_by_stride
 from video2reward.tools.pose.subject import Sighting, follow_subject
 
 
@@ -49,6 +50,25 @@ def test_a_stretch_of_frames_mixed_up_is_mended(walker) -> None:
     series = _series(walker, noise=1.0)
     mended = mend_sides(_swapped(series, np.arange(60, 66)))
     assert np.abs(mended.xy_px - series.xy_px).max() < 1e-9 or (np.abs(mended.xy_px - series.xy_px) > 6).mean() < 0.01
+
+
+def test_the_stride_sets_right_what_lies_mixed_up_for_a_third_of_a_second(walker) -> None:
+    # Ten frames in a row are smooth in themselves: only the stride before and after tells that they are exchanged.
+    series = _series(walker, noise=1.0)
+    mended = mend_sides_by_stride(_swapped(series, np.arange(60, 70)), fps=30.0)
+    apart = np.abs(series.xy_px - _swapped(series, np.arange(150)).xy_px).max((1, 2)) > 12.0
+    assert (np.abs(mended.xy_px - series.xy_px).max((1, 2))[apart] > 6.0).mean() < 0.03
+    assert any("by the stride" in note for note in mended.notes)
+
+
+def test_the_stride_leaves_alone_what_is_in_order_and_what_has_no_rhythm(walker) -> None:
+    series = _series(walker, noise=2.0)
+    assert mend_sides_by_stride(series, fps=30.0) is series
+    rng = np.random.default_rng(0)
+    noise = PointSeries(
+        "quadruped", series.names, series.frame_index, rng.normal(0, 20, series.xy_px.shape), series.confidence, "test"
+    )
+    assert mend_sides_by_stride(noise, fps=30.0) is noise
 
 
 def _body(frame: int, x: float, swing: float) -> Sighting:

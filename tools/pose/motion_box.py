@@ -160,7 +160,9 @@ def _boxes_along(
     steady = np.stack([gaussian_filter1d(centre[:, axis], 4, mode="nearest") for axis in range(2)], axis=1)
     patches = np.stack(
         [
-            cv2.getRectSubPix(cv2.copyMakeBorder(m, *([40] * 4), cv2.BORDER_CONSTANT), tuple(2 * half + 1), tuple(c + 40))
+            cv2.getRectSubPix(
+                cv2.copyMakeBorder(m, *([40] * 4), cv2.BORDER_CONSTANT), tuple(2 * half + 1), tuple(c + 40)
+            )
             for m, c in zip(maps, steady.astype(np.float32), strict=True)
         ]
     )

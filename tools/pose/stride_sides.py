@@ -15,7 +15,7 @@ _HARMONICS = 5
 _CAP = 12.0
 """A misfit costs at most this, in squared noise: beyond it, it is a misfit, however far."""
 _SURPLUS = 12.0
-"""By how much the exchanged sides have to fit better: strides differ a little from each other, and a limb as a whole."""
+"""By how much exchanged sides have to fit better: strides differ a little from each other, and a limb as a whole."""
 _MIN_STRIDES = 2.5
 _MIN_EXPLAINED = 0.6
 _FEET = ("_paw", "_ankle", "_wrist", "_heel", "_toe")
@@ -62,7 +62,9 @@ def _one_pass(
             votes += 1
             noise = max(float(np.median([fit[1] for fit in fits])), 0.5)
             kept = sum(_misfit(relative[:, column], fit[0], noise) for column, fit in zip(pair, fits, strict=True))
-            swapped = sum(_misfit(relative[:, column], fit[0], noise) for column, fit in zip(pair[::-1], fits, strict=True))
+            swapped = sum(
+                _misfit(relative[:, column], fit[0], noise) for column, fit in zip(pair[::-1], fits, strict=True)
+            )
             better += kept - swapped
         if not votes:
             continue
@@ -77,7 +79,7 @@ def _one_pass(
 
 
 def _fit(path: NDArray[np.float64], phase: NDArray[np.float64]) -> tuple[NDArray[np.float64], float, float] | None:
-    """Return a point's mean path (T, 2), its scatter about it in pixels, and how much of its forward way it explains."""
+    """Return a point's mean path (T, 2), its scatter in pixels, and how much of its forward way the path explains."""
     known = np.isfinite(path).all(1)
     if known.sum() < 12:
         return None
@@ -112,7 +114,17 @@ def _phase(
     stride = find_stride(signals, fps)
     if stride is None or stride.num_strides < _MIN_STRIDES:
         return None
-    return np.interp(frame_index, grid, stride.phase)
+    return np.interp(frame_index, grid, _steady(stride.phase))
+
+
+def _steady(phase: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the phase as a cubic of time: sides mixed up for a stride turn a trot's phase by half a stride."""
+    along = np.linspace(-1, 1, len(phase))
+    weight = np.ones(len(phase))
+    for _ in range(4):
+        smooth = np.polynomial.Polynomial.fit(along, phase, 3, w=weight)(along)
+        weight = 1 / np.sqrt(1 + (np.abs(phase - smooth) / 0.02) ** 2)
+    return smooth
 
 
 def _middle(xy: NDArray[np.float64]) -> NDArray[np.float64]:
