@@ -75,7 +75,7 @@ def find_stride(signals: NDArray[np.float64], fps: float) -> Stride | None:
     if not len(peaks) or correlation[peaks].max() <= 0:
         return None
     # A long lag rests on few frames, and may be high because it compares none of those that are bad.
-    weighed = correlation[peaks] * (1 - lags[peaks] / len(signals)) ** 0.3
+    weighed = correlation[peaks] * (1 - lags[peaks] / len(signals)) ** 0.5
     first = peaks[weighed >= 0.85 * weighed.max()][0]
     lag = lags[first] + _vertex(correlation[first - 1 : first + 2])
     frequency = _sharpened(signals, fps, fps / lag)
