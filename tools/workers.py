@@ -1,7 +1,7 @@
 """The second seam: work that runs in a process of its own, outlives its starter and answers through its folder.
 
 `python -m MODULE spec.json` fills the folder the spec lies in and writes `result.json`, whole and last. That folder is
-`worker/` within the job's: the worker runs foreign code and can write nowhere else, so that what lies beside `worker/` is
+`worker/` within the job's: the worker runs foreign code and can write nowhere else, so that what lies beside it is
 ours. The job's file `lock` is held while the worker lives, so that whoever comes next attaches to it instead of
 starting another: a process id can be used again by a stranger, a lock cannot.
 """
