@@ -59,6 +59,8 @@ class Run(Clip):
     """Recall near rewards of earlier runs, and remember this one's."""
     resume: bool = False
     """Go on with the run in --out where it was left."""
+    unsafe: bool = False
+    """Run a language model's code even where the operating system's protection is missing (see `doctor`)."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,8 @@ class Train:
     seed: int = 0
     out: Annotated[Path | None, arg(metavar="PATH")] = None
     """Folder to fill; by default a new one under runs/."""
+    unsafe: bool = False
+    """Run the reward's code even where the operating system's protection is missing (see `doctor`)."""
 
 
 @dataclass(frozen=True)

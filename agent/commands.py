@@ -57,6 +57,7 @@ def run(command: cli.Run) -> int:
                 out=out,
                 memory=memory.home if memory else None,
                 slow_motion_factor=command.slow_motion,
+                unsafe=command.unsafe,
             )
             result = start(request, watcher=screen, memory=memory)
     _show_result(result, out)
@@ -67,6 +68,7 @@ def train(command: cli.Train) -> int:
     """Train with a reward file, then judge."""
     from video2reward.agent.screen import Screen
     from video2reward.sim.config import robot_config
+    from video2reward.tools.confine import require_layers
     from video2reward.tools.render_and_critique import FRESH_SEED, render_and_critique
     from video2reward.tools.train_policy import submit, train_policies
     from video2reward.tools.write_reward import adopt_reward, motion_of
@@ -74,6 +76,7 @@ def train(command: cli.Train) -> int:
     robot = robot_config(command.robot)
     if not command.reward.is_file():
         raise BadInput(f"there is no reward file {command.reward}.", "Check the path.")
+    layers = require_layers("a person", unsafe=command.unsafe)
     target = motion_of(command.reward, robot.name) or default_motion(command.robot)
     out = command.out or Path("runs") / f"train-{robot.name}-{time.strftime('%Y%m%d-%H%M%S')}"
     runs.create(out)
@@ -90,6 +93,7 @@ def train(command: cli.Train) -> int:
         max_wall_s=60.0 * command.minutes,
     )
     with Screen() as screen:
+        screen.event("unprotected", {"missing": layers.missing})
         screen.event("training", {"attempt": "train", "max_env_steps": spec.max_env_steps})
         try:
             (training,) = train_policies([submit(spec, out)], on_progress=screen.row)

@@ -127,6 +127,22 @@ def _people() -> Iterator[Finding]:
         yield Finding(what="pose model", state="note", said=error.what, cure="video2reward models pull")
 
 
+def _protection() -> Iterator[Finding]:
+    from video2reward.tools.confine import available_layers
+
+    layers = available_layers()
+    for what, trouble, works, package in (
+        ("sandbox", layers.sandbox, "bubblewrap works: rewards run without network, files or keys", "bubblewrap"),
+        ("seccomp", layers.seccomp, "the filter of system calls works: rewards start no process", "libseccomp2"),
+    ):
+        yield Finding(
+            what=what,
+            state="note" if trouble else "ok",
+            said=f"{trouble}; rewards of language models and of files need --unsafe" if trouble else works,
+            cure=f"apt-get install {package}, on a kernel that lets users make namespaces" if trouble else "",
+        )
+
+
 def _video() -> Iterator[Finding]:
     import av
 
@@ -207,5 +223,5 @@ def _in_a_process(code: str) -> str | None:
 
 
 _CHECKS: tuple[Callable[[], Iterator[Finding]], ...] = (
-    _python, _packages, _torch, _gl, _people, _video, _memory, _models, _machine,
+    _python, _packages, _torch, _gl, _people, _protection, _video, _memory, _models, _machine,
 )  # fmt: skip

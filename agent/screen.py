@@ -93,6 +93,8 @@ def line_of(kind: str, f: dict) -> str:
             f"clip      {f['subject']}, {f['gait']}, {f['stride_frequency_hz']:.2f} strides/s, "
             f"{f['speed_leg_lengths_s']:.2f} leg lengths/s{doubts}"
         )
+    if kind == "unprotected" and f["missing"]:
+        return f"note      rewards run without all of the operating system's protection: {f['missing']}"
     if kind == "target":
         speed, cadence = f["speed_m_s"], f["stride_frequency_hz"]
         notes = "".join(f"\n          {note}" for note in f["notes"])

@@ -30,6 +30,7 @@ from video2reward.memory.records import (
     RunResult,
 )
 from video2reward.sim.config import robot_config
+from video2reward.tools import confine
 
 VERDICT_SEED = 5000
 _LEAST_FREE_BYTES = 100_000_000
@@ -67,6 +68,8 @@ def start(
 ) -> RunResult:
     """Run a request to its end in a new folder. Raises V2RError; a clip that cannot be used leaves no folder behind."""
     check(request)
+    if tools is None:
+        confine.require_layers(request.author, unsafe=request.unsafe)
     author = author or make_author(request.author)
     critic = critic or make_critic(request.critic)
     runs.create(request.out)
@@ -97,6 +100,8 @@ def resume(
     request = runs.load(RunRequest, run / "request.json")
     if (run / "result.json").exists() and runs.load(RunResult, run / "result.json").status != "stopped":
         return runs.load(RunResult, run / "result.json")
+    # Tools that were given answer for themselves; ours run what the author writes.
+    missing = "" if tools else confine.require_layers(request.author, unsafe=request.unsafe).missing
     watcher, tools = watcher or Silent(), tools or Tools()
 
     def tell(kind: str, **fields: object) -> None:
@@ -119,6 +124,8 @@ def resume(
             critic=critic or make_critic(request.critic),
         )
         tell("started", robot=request.robot, clip=str(request.clip), author=request.author)
+        if missing:
+            tell("unprotected", missing=missing)
         try:
             decision = run_graph(nodes, request)["decision"]
         except KeyboardInterrupt:
@@ -130,7 +137,7 @@ def resume(
             stop_workers(run)
             tell("failed", error=f"{type(error).__name__}: {error}", traceback=traceback.format_exc())
             raise
-        return finish(run, request, decision, tools, purse, tell)
+        return finish(run, request, decision, tools, purse, tell, missing=missing)
 
 
 def check(request: RunRequest) -> None:
@@ -157,12 +164,15 @@ def finish(
     tools: Toolbox,
     purse: Purse,
     tell: Callable[..., None],
+    missing: str = "",
 ) -> RunResult:
     """Judge the best once more on a seed that chose nothing, keep it in `best/`, write result and report."""
     disk = RunFolder(run)
     attempts = disk.attempts()
     wanted = [attempt for attempt in steer.with_current_target(attempts) if attempt.critique]
     confirmed, notes = _confirm(disk, wanted or attempts, tools, tell)
+    if missing:
+        notes.append(f"Rewards ran without all of the operating system's protection: {missing}.")
     ending = decision.ending or "failed"
     if ending == "passed" and not (confirmed and confirmed[1].passed):
         ending = "budget"

@@ -410,6 +410,7 @@ class RunRequest(StoredRecord):
     out: Path
     memory: Path | None = None
     slow_motion_factor: float = 1.0
+    unsafe: bool = Field(False, description="run foreign code even without the operating system's layer")
 
 
 class Best(Record):

@@ -108,7 +108,7 @@ def test_a_model_without_server_or_key(failing, tmp_path):
 def test_a_reward_that_is_none(failing, tmp_path, text, said):
     if text is not None:
         (tmp_path / "reward.py").write_text(text)
-    code, line = failing("train", "--reward", tmp_path / "reward.py", "--out", tmp_path / "out")
+    code, line = failing("train", "--reward", tmp_path / "reward.py", "--out", tmp_path / "out", "--unsafe")
     assert code == 2 and said in line
 
 
