@@ -12,16 +12,18 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import Tensor, nn
 from torch.nn import functional
-from video2reward.evals.quadnet.network import NUM_KEYPOINTS, STRIDE, QuadrupedNet
+from video2reward.evals.quadnet.network import NUM_CHANNELS, STRIDE, QuadrupedNet
 from video2reward.tools.pose.quadnet import INPUT_PX
 from video2reward.tools.pose.simcc import SPLIT_RATIO
 
+_OUTPUTS = ["simcc_x", "simcc_y", "heatmaps", "outline", "facing"]
 _WINDOW = 5
 _BLUR_CELLS = 0.7
 
 
 class _Exported(nn.Module):
-    """Adds what the eyes read: SimCC curves (N, 20, 384), heat maps that sum to one, the outline in [0, 1].
+    """Adds what the eyes read: SimCC curves (N, 32, 384), heat maps that sum to one, the outline in [0, 1]
+    and the log-odds that the animal faces right.
 
     A curve is the highest of the heat maps' window sums over the other axis, so both curves of a point have their
     maximum at the same peak of its heat map, and its height is the share of the probability near it. (RTMPose's own
@@ -36,13 +38,13 @@ class _Exported(nn.Module):
         weights = torch.exp(-((position[:, None] - torch.arange(cells)) ** 2) / (2 * _BLUR_CELLS**2)) + 1e-9
         self.register_buffer("finer", (weights / weights.sum(1, keepdim=True)).T.contiguous())
 
-    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Return simcc_x, simcc_y (N, 20, 384), heatmaps (N, 20, 48, 48) and the outline (N, 1, 48, 48)."""
-        logits = self.net(pictures)
-        heat = torch.softmax(logits[:, :NUM_KEYPOINTS].flatten(2), dim=2).unflatten(2, logits.shape[2:])
+    def forward(self, pictures: Tensor) -> tuple[Tensor, ...]:
+        """Return simcc_x, simcc_y (N, 32, 384), heatmaps (N, 32, 48, 48), outline (N, 1, 48, 48), facing (N,)."""
+        logits, facing = self.net(pictures)
+        heat = torch.softmax(logits[:, :NUM_CHANNELS].flatten(2), dim=2).unflatten(2, logits.shape[2:])
         near = functional.avg_pool2d(heat, _WINDOW, 1, _WINDOW // 2) * _WINDOW**2
         x_curves, y_curves = near.amax(dim=2) @ self.finer, near.amax(dim=3) @ self.finer
-        return x_curves, y_curves, heat, torch.sigmoid(logits[:, NUM_KEYPOINTS:])
+        return x_curves, y_curves, heat, torch.sigmoid(logits[:, NUM_CHANNELS:]), facing
 
 
 def export_onnx(net: QuadrupedNet, file: Path) -> None:
@@ -56,8 +58,8 @@ def export_onnx(net: QuadrupedNet, file: Path) -> None:
             str(file),
             dynamo=False,
             input_names=["pictures"],
-            output_names=["simcc_x", "simcc_y", "heatmaps", "outline"],
-            dynamic_axes={name: {0: "N"} for name in ("pictures", "simcc_x", "simcc_y", "heatmaps", "outline")},
+            output_names=_OUTPUTS,
+            dynamic_axes={name: {0: "N"} for name in ("pictures", *_OUTPUTS)},
         )
     _halve(file)
 

@@ -1,8 +1,9 @@
 """Measure the shipped quadruped network: `python -m video2reward.evals.quadnet.score`.
 
 PCK@0.1: the share of points that lie within a tenth of the trunk's length (withers to tail base) of the truth. "either"
-lets near and far legs be taken for each other, which tells places apart from sides. Three frames and the true box go
-in; the last column is how well `detect` finds the box alone. Mocap dogs come from the folder V2R_CLIPS names.
+lets near and far legs be taken for each other, which tells places apart from sides. Three frames, the true box and the
+true facing go in; the last columns are how often the facing is told from one box, and how well `detect` finds boxes.
+Mocap dogs come from the folder V2R_CLIPS names.
 """
 
 from __future__ import annotations
@@ -40,11 +41,15 @@ _EVERY = 4  # neighbouring frames of a clip say nearly the same
 
 @dataclass(frozen=True)
 class Hits:
-    """Which points were hit, (N, 20), NaN where there is no truth; `boxes` (M,) is the overlap (IoU) of found boxes."""
+    """Which points were hit, (N, 20), NaN where there is no truth; `boxes` (M,) is the overlap (IoU) of found boxes.
+
+    `facing` is 1 for each picture whose facing was told right.
+    """
 
     strict: NDArray[np.float64]
     either: NDArray[np.float64]
     boxes: NDArray[np.float64]
+    facing: NDArray[np.float64]
 
     def share(self, group: str, *, either: bool = False) -> float:
         """Return PCK@0.1 over a group of points."""
@@ -71,7 +76,7 @@ def main() -> None:
 def drawn_hits(network: QuadNet, num_samples: int) -> Hits:
     """Score drawn samples that the training never saw, each whole picture as it was drawn."""
     artist = Artist(np.random.default_rng(HELD_OUT_SEED))
-    strict, either, overlaps = [], [], []
+    strict, either, overlaps, facing = [], [], [], []
     while len(strict) < num_samples:
         sample = artist.sample()
         if np.ptp(sample.points[:, 0]) < _LEAST_PX:  # in use, the box is drawn around the animal
@@ -81,7 +86,10 @@ def drawn_hits(network: QuadNet, num_samples: int) -> Hits:
         before, after = (cv2.cvtColor(np.ascontiguousarray(sample.image[..., c]), cv2.COLOR_GRAY2RGB) for c in (3, 4))
         inner = side / 1.25
         box = np.array([[(side - inner) / 2, (side - inner) / 2, inner, inner]])
-        xy = network.raw((before, rgb, after), box).points()[0][0]
+        odds = network.facing((before, rgb, after), box)[0]
+        truly_right = sample.points[2, 0] > sample.points[3, 0]
+        facing.append((odds > 0) == truly_right)
+        xy = network.raw((before, rgb, after), box, 1 if truly_right else -1).points()[0][0]
         truth = np.where(sample.points[:, 2:] > 0, sample.points[:, :2], np.nan)
         near_by = 0.1 * np.linalg.norm(sample.points[2, :2] - sample.points[3, :2])
         hit, either_hit = _hits(xy, truth, near_by)
@@ -91,7 +99,7 @@ def drawn_hits(network: QuadNet, num_samples: int) -> Hits:
             rows, columns = np.nonzero(sample.mask > 127)
             low, high = np.array([columns.min(), rows.min()]) * 4.0, np.array([columns.max(), rows.max()]) * 4.0 + 4
             overlaps.append(_found(network, rgb, np.array([*low, *(high - low)])))
-    return Hits(np.array(strict), np.array(either), np.array(overlaps))
+    return Hits(np.array(strict), np.array(either), np.array(overlaps), np.array(facing, float))
 
 
 def mocap_hits(network: QuadNet, truth_file: Path) -> Hits:
@@ -107,19 +115,21 @@ def mocap_hits(network: QuadNet, truth_file: Path) -> Hits:
     clip = truth_file.with_name(truth_file.name.replace("_gt.npz", ".mp4"))
     pictures = [frame.image for frame in frames(open_clip(clip))]
     step = max(1, round(FRAME_STEP_S * fps))
-    strict, either, overlaps = [], [], []
+    strict, either, overlaps, facing = [], [], [], []
     for index in range(step, min(len(pictures), len(truth)) - step, _EVERY):
         around = (index - step, index, index + step)
         three = tuple(pictures[i] for i in around)
         before, now, after = (boxes[i : i + 1] for i in around)
-        xy = network.raw(three, now, before, after).points()[0][0]
+        raw = [network.raw(three, now, way, boxes_before_px=before, boxes_after_px=after) for way in (1, -1)]
+        facing.append(raw[0].facing_odds[0] > raw[1].facing_odds[0])
+        xy = raw[0].points()[0][0]
         near_by = 0.1 * np.linalg.norm(truth[index, 2] - truth[index, 3])
         hit, either_hit = _hits(xy, truth[index], near_by)
         strict.append(hit)
         either.append(either_hit)
         if index % (6 * _EVERY) == step:
             overlaps.append(_found(network, pictures[index], boxes[index]))
-    return Hits(np.array(strict), np.array(either), np.array(overlaps))
+    return Hits(np.array(strict), np.array(either), np.array(overlaps), np.array(facing, float))
 
 
 def frames_per_second(network: QuadNet, num_frames: int = 60) -> float:
@@ -177,6 +187,7 @@ def _print(rows: dict[str, Hits]) -> None:
         table.add_column(group, justify="right")
         if group != "trunk":
             table.add_column("either", justify="right")
+    table.add_column("facing", justify="right")
     table.add_column("box IoU", justify="right")
     table.add_column("boxes > 0.5", justify="right")
     for name, hits in rows.items():
@@ -186,8 +197,10 @@ def _print(rows: dict[str, Hits]) -> None:
             if group != "trunk":
                 cells.append(f"{hits.share(group, either=True):.2f}")
         found = hits.boxes if len(hits.boxes) else np.array([np.nan])
-        table.add_row(name, *cells, f"{np.median(found):.2f}", f"{(found > 0.5).mean():.2f}")
-    Console().print(table)
+        table.add_row(
+            name, *cells, f"{hits.facing.mean():.2f}", f"{np.median(found):.2f}", f"{(found > 0.5).mean():.2f}"
+        )
+    Console(width=110).print(table)
 
 
 if __name__ == "__main__":

@@ -19,41 +19,52 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch.nn.functional import binary_cross_entropy_with_logits
 from video2reward.evals.quadnet.export import export_onnx
 from video2reward.evals.quadnet.network import QuadrupedNet, losses
 from video2reward.evals.quadnet.pictures import MASK_STRIDE, PICTURE_PX
 from video2reward.evals.quadnet.store import Ring, open_ring
+from video2reward.tools.pose.quadnet import NEAR_FAR_KEYPOINTS
 
 BATCH = 32
+LEFT_SHARE = 0.2
 HELD_OUT = 160  # the first samples of the ring are never trained on
 SIZES_PX = ((0.0, 96), (0.12, 128), (0.7, 160), (0.9, 192))
 LEARNING_RATE = 2.5e-3
 DRAWER_REST_S = 0.015  # each sample is trained on a few times: drawing needs no whole core
 CHECKPOINT_EVERY_S = 180.0
+_WITHERS, _TAIL_BASE = (NEAR_FAR_KEYPOINTS.index(name) for name in ("withers", "tail_base"))
 
 
 @dataclass(frozen=True)
 class Batch:
-    """pictures (N, 5, R, R) in 0-255, points (N, 20, 3), masks (N, R/4, R/4) in [0, 1]."""
+    """pictures (N, 5, R, R) in 0-255, points (N, 20, 3), masks (N, R/4, R/4) in [0, 1], facing (N,): 1 is right."""
 
     pictures: torch.Tensor
     points: torch.Tensor
     masks: torch.Tensor
+    facing: torch.Tensor
 
 
 def make_batch(ring: Ring, places: NDArray[np.int64], size_px: int, rng: np.random.Generator | None) -> Batch:
-    """Read samples and turn, scale, shift, mirror and recolour them; without a generator they are only scaled."""
+    """Read samples, mirrored so that the animal faces right, and turn, scale, shift and recolour them.
+
+    One in five faces left instead and teaches the outline and the facing alone. Without a generator the samples are
+    only mirrored and scaled.
+    """
     count, cells = len(places), size_px // MASK_STRIDE
     pictures = np.empty((count, size_px, size_px, 5), np.uint8)
     points = np.empty((count, *ring.points.shape[1:]), np.float32)
     masks = np.empty((count, cells, cells), np.float32)
+    right = np.ones(count, np.float32) if rng is None else (rng.random(count) > LEFT_SHARE).astype(np.float32)
     for row, place in enumerate(places):
         image, kept = ring.images[place], ring.points[place]
-        scale, angle, mirror = size_px / PICTURE_PX, 0.0, 1.0
+        scale, angle = size_px / PICTURE_PX, 0.0
+        mirror = (1.0 if kept[_WITHERS, 0] > kept[_TAIL_BASE, 0] else -1.0) * (2 * right[row] - 1)
         aim = np.full(2, (PICTURE_PX - 1) / 2)
         if rng is not None:
             scale *= rng.uniform(0.85, 1.3)
-            angle, mirror = math.radians(rng.normal(0, 6)), rng.choice([-1.0, 1.0])
+            angle = math.radians(rng.normal(0, 6))
             aim = 0.5 * aim + 0.5 * kept[:, :2].mean(0) + rng.normal(0, 8, 2)
         cos, sin = math.cos(angle) * scale, math.sin(angle) * scale
         turn = np.array([[mirror * cos, -mirror * sin], [sin, cos]])
@@ -71,9 +82,9 @@ def make_batch(ring: Ring, places: NDArray[np.int64], size_px: int, rng: np.rand
         masks[row] = cv2.warpAffine(ring.masks[place], np.column_stack([turn, shift]), (cells, cells)) / np.float32(255)
         points[row, :, :2] = kept[:, :2] @ turn.T + move
         inside = ((points[row, :, :2] > -1) & (points[row, :, :2] < size_px)).all(1)
-        points[row, :, 2] = kept[:, 2] * inside
+        points[row, :, 2] = kept[:, 2] * inside * right[row]
     tensor = torch.from_numpy(pictures).permute(0, 3, 1, 2).float()
-    return Batch(tensor, torch.from_numpy(points), torch.from_numpy(masks))
+    return Batch(tensor, torch.from_numpy(points), torch.from_numpy(masks), torch.from_numpy(right))
 
 
 def _recoloured(picture: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -100,10 +111,10 @@ class Progress:
     trained_s: float = 0.0
 
 
-def train(folder: Path, minutes: float, seed: int) -> None:
-    """Train until `minutes` were spent in this folder, all calls together."""
+def train(folder: Path, minutes: float, seed: int, *, first_samples: int = 2000) -> None:
+    """Train until `minutes` were spent in this folder, all calls together; waits for the ring's first samples."""
     ring = open_ring(folder / "ring")
-    while ring.count[0] < 2000:
+    while ring.count[0] < first_samples:
         time.sleep(1.0)
     rng = np.random.default_rng([seed, int(ring.count[0])])
     torch.manual_seed(seed)
@@ -119,7 +130,7 @@ def train(folder: Path, minutes: float, seed: int) -> None:
         progress = Progress(kept["steps"], kept["trained_s"])
     held_out = np.arange(HELD_OUT)
     last = saved = time.monotonic()
-    recent: list[tuple[float, float]] = []
+    recent: list[tuple[float, float, float]] = []
     while progress.trained_s < minutes * 60:
         share = progress.trained_s / (minutes * 60)
         size = max(px for start, px in SIZES_PX if share >= start)
@@ -128,14 +139,15 @@ def train(folder: Path, minutes: float, seed: int) -> None:
             group["lr"] = LEARNING_RATE * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * share)))
         batch = make_batch(ring, rng.integers(HELD_OUT, ring.filled, BATCH), size, rng)
         with torch.autocast("cpu", dtype=torch.bfloat16):
-            logits = net(batch.pictures.contiguous(memory_format=torch.channels_last))
+            logits, facing = net(batch.pictures.contiguous(memory_format=torch.channels_last))
         heat, outline = losses(logits, batch.points, batch.masks)
+        turned = binary_cross_entropy_with_logits(facing.float(), batch.facing)
         optimizer.zero_grad()
-        (heat + outline).backward()
+        (heat + outline + 0.3 * turned).backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 5.0)
         optimizer.step()
         _follow(mean, net, min(0.998, (1 + progress.steps) / (10 + progress.steps)))
-        recent.append((heat.item(), outline.item()))
+        recent.append((heat.item(), outline.item(), turned.item()))
         now = time.monotonic()
         progress.trained_s += now - last
         progress.steps += 1
@@ -169,7 +181,7 @@ def _follow(mean: torch.nn.Module, net: torch.nn.Module, keep: float) -> None:
 def _loss_of(net: torch.nn.Module, batch: Batch) -> tuple[float, float]:
     with torch.no_grad():
         logits = torch.cat(
-            [net(part.contiguous(memory_format=torch.channels_last)) for part in batch.pictures.split(30)]
+            [net(part.contiguous(memory_format=torch.channels_last))[0] for part in batch.pictures.split(30)]
         )
         heat, outline = losses(logits, batch.points, batch.masks)
     return heat.item(), outline.item()
