@@ -1,4 +1,4 @@
-"""The video of the clip beside the robot."""
+"""The video of the clip beside the robot, and the contact sheet of both."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 from video2reward.memory.errors import BadInput
@@ -15,6 +16,7 @@ from video2reward.memory.records import GaitDescriptor, KeypointTrack
 from video2reward.memory.runs import load
 from video2reward.sim import render
 from video2reward.tools.critic.overlay import Subject
+from video2reward.tools.critic.sheet import PANEL_H, PANEL_W, PHASES, contact_sheet, make_clip_sheet
 from video2reward.tools.critic.video import side_by_side
 from video2reward.tools.describe import describe_clip
 from video2reward.tools.track import load_track
@@ -147,3 +149,30 @@ def load_gait(folder: Path) -> GaitDescriptor:
     gait = load(ClipDescription, folder / "description.json").gait
     assert gait and load(KeypointTrack, folder / "track.json")
     return gait
+
+
+def test_a_contact_sheet_shows_both_at_the_same_phases_and_the_whole_rollout(described, make_rollout, tmp_path) -> None:
+    out = contact_sheet(make_rollout(seconds=4.0), tmp_path / "sheet.png", track_json=described / "track.json")
+    sheet = cv2.cvtColor(cv2.imread(str(out)), cv2.COLOR_BGR2RGB).astype(int)
+    # Drawn without GL there are three rows of pictures: clip, robot, whole rollout; and a margin with their names.
+    assert sheet.shape[1] > PHASES * PANEL_W and sheet.shape[0] > 3 * PANEL_H
+    columns = [sheet[90:200, 110 + k * (PANEL_W + 3) : 300 + k * (PANEL_W + 3)] for k in range(PHASES)]
+    assert all(np.abs(a - b).max() > 60 for a, b in zip(columns, columns[1:], strict=False)), "each phase is another"
+    green = (columns[0][..., 1] > columns[0][..., 2] + 20).mean()
+    assert green > 0.2, "the first row is the clip"
+
+
+def test_a_contact_sheet_needs_no_clip_and_no_gait(make_rollout, tmp_path) -> None:
+    assert cv2.imread(str(contact_sheet(make_rollout("g1", seconds=2.0), tmp_path / "sheet.jpg"))) is not None
+
+
+def test_the_clips_own_sheet_is_a_picture_of_one_stride(described, tmp_path) -> None:
+    picture = cv2.imread(str(make_clip_sheet(described, tmp_path / "clip.jpg")))
+    assert picture.shape[1] > PHASES // 2 * PANEL_W and picture.shape[0] > 2 * PANEL_H
+
+
+def test_a_sheet_of_nothing_is_refused(tmp_path) -> None:
+    with pytest.raises(BadInput, match="not a readable rollout"):
+        contact_sheet(tmp_path / "none.npz", tmp_path / "sheet.jpg")
+    with pytest.raises(BadInput):
+        make_clip_sheet(tmp_path, tmp_path / "clip.jpg")
