@@ -21,6 +21,8 @@ MAX_PIXELS = 8192 * 8192
 MIN_FRAMES = 4
 
 _STILL_FORMATS = ("image2", "tty", "png_pipe", "jpeg_pipe", "bmp_pipe", "webp_pipe", "tiff_pipe", "svg_pipe")
+# An IndexError comes from PyAV itself, where a damaged file gains a stream on the way.
+_BROKEN = (av.error.FFmpegError, ValueError, OSError, MemoryError, IndexError)
 _RECODE = "Re-encode it, for example: ffmpeg -i CLIP -c:v libx264 -pix_fmt yuv420p again.mp4"
 _OTHER = "Give a video file such as .mp4, .mov, .mkv, .webm, .avi or .gif."
 
@@ -134,7 +136,7 @@ def frames(clip: Clip, *, max_side_px: int | None = None) -> Iterator[Frame]:
                     time_s = frame.time - origin if frame.time is not None else times[index]
                     yield Frame(index, float(time_s), *_upright(frame, clip.rotation_deg, max_side_px))
                     index += 1
-        except (av.error.FFmpegError, ValueError, OSError, MemoryError) as error:
+        except _BROKEN as error:
             raise _damaged(clip.path, times[min(index, len(times) - 1)]) from error
         if index < 0.9 * len(times):
             raise _damaged(clip.path, times[max(index - 1, 0)])
@@ -145,10 +147,11 @@ def _damaged(path: Path, time_s: float) -> BadClip:
 
 
 def _opened(path: Path) -> av.container.InputContainer:
-    av.logging.set_level(av.logging.PANIC)
+    # With any level, libav's threads call into Python to log, and wait for ever for a thread that is closing them.
+    av.logging.set_level(None)
     try:
         return av.open(str(path), metadata_errors="ignore")
-    except (av.error.FFmpegError, ValueError, OSError) as error:
+    except _BROKEN as error:
         raise BadClip(f"{path} is not a video that can be read.", _OTHER) from error
 
 
@@ -160,6 +163,8 @@ def _video_stream(container: av.container.InputContainer, path: Path) -> av.Vide
     if not pictures:
         kind = "only sound" if container.streams.audio else "no pictures"
         raise BadClip(f"{path} holds {kind}.", _OTHER)
+    if pictures[0].codec_context is None:
+        raise BadClip(f"{path} holds pictures of an unknown kind, or is damaged.", _RECODE)
     return pictures[0]
 
 
@@ -176,7 +181,7 @@ def _first_frame(path: Path) -> tuple[av.VideoFrame, int]:
             raise BadClip(f"{path} is {stream.width}×{stream.height}, too large to watch.", "Scale it to 1920×1080.")
         try:
             frame = next(container.decode(stream), None)
-        except (av.error.FFmpegError, ValueError, OSError, MemoryError) as error:
+        except _BROKEN as error:
             raise _damaged(path, 0.0) from error
         if frame is None or not frame.width or not frame.height:
             raise _damaged(path, 0.0)
@@ -200,7 +205,7 @@ def _stamps(path: Path, mtime_ns: int) -> _Stamps:
                     times.append(float(stamp * packet.time_base) if stamp is not None else math.nan)
                 if len(times) >= MAX_FRAMES:
                     break
-        except (av.error.FFmpegError, ValueError, OSError):
+        except _BROKEN:
             cut_off = True
         declared_s = _declared_seconds(container, stream)
         rate = float(stream.average_rate or stream.guessed_rate or 25)

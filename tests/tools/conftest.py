@@ -71,17 +71,6 @@ class ClipMaker:
                 container.mux(packet)
         return path
 
-    @staticmethod
-    def rotated(mp4: bytes, degrees: int) -> bytes:
-        """Write a rotation into the display matrix of an MP4's track header, as a phone held upright does."""
-        matrices = {90: (0, 1, -1, 0), 180: (-1, 0, 0, -1), 270: (0, -1, 1, 0)}
-        a, b, c, d = (value << 16 for value in matrices[degrees])
-        head = mp4.index(b"tkhd") + 4
-        start = head + 4 + 4 * 5 + 8 + 8  # version and flags, times and ids, reserved, layer to volume
-        matrix = [a, b, 0, c, d, 0, 0, 0, 1 << 30]
-        packed = b"".join(int(value).to_bytes(4, "big", signed=True) for value in matrix)
-        return mp4[:start] + packed + mp4[start + 36 :]
-
 
 @pytest.fixture(scope="session")
 def clips() -> ClipMaker:

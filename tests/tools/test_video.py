@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from video2reward.evals.odd_clips import rotated
 from video2reward.memory.errors import BadClip, BadInput, V2RError
 from video2reward.tools.video import frame_times, frames, open_clip
 
@@ -48,7 +49,7 @@ def test_a_gifs_own_delays_set_its_rate(tmp_path: Path, clips) -> None:
 def test_the_rotation_tag_is_applied(tmp_path: Path, clips, degrees: int) -> None:
     plain = clips.video(tmp_path / "a.mp4", num_frames=5)
     turned = tmp_path / "b.mp4"
-    turned.write_bytes(clips.rotated(plain.read_bytes(), degrees))
+    turned.write_bytes(rotated(plain.read_bytes(), degrees))
     before, after = (next(frames(open_clip(path))).image.astype(int) for path in (plain, turned))
     clip = open_clip(turned)
     assert (clip.width_px, clip.height_px) == (after.shape[1], after.shape[0])
