@@ -236,10 +236,17 @@ def test_an_mmpose_that_does_not_work_is_passed_over_in_a_sentence(
 
 def test_where_nothing_is_here_each_backend_says_what_it_lacks() -> None:
     with pytest.raises(MissingPart) as caught:
-        choose_backend("quadruped")
-    for name in ("rtmpose:", "vitpose-onnx:", "mmpose: mmpose is not installed"):
+        choose_backend("person")
+    for name in ("rtmpose:", "vitpose:", "mmpose: mmpose is not installed"):
         assert name in caught.value.what
-    assert "models pull rtmpose-ap10k" in caught.value.cure
+    assert "models pull rtmpose-halpe26" in caught.value.cure
+
+
+def test_animals_have_the_network_in_the_package_and_hear_what_would_be_better() -> None:
+    choice = choose_backend("quadruped")
+    assert choice.backend.name.startswith("QuadNet")
+    better = [said.split(":")[0] for said in choice.passed_over]
+    assert better == ["rtmpose", "vitpose-onnx", "vitpose", "mmpose"]
 
 
 def test_people_fall_back_to_blazepose_and_animals_to_nothing(bare: Path) -> None:
