@@ -19,12 +19,14 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import CodeType
 from typing import Annotated, get_args, get_type_hints
 
 from torch import Tensor
 from video2reward.memory.errors import BadReward
 from video2reward.memory.records import MotionTarget
 from video2reward.sim.config import RobotConfig
+from video2reward.sim.reward_text import parse, read_text
 
 TermFunction = Callable[["RewardState"], Tensor]
 
@@ -85,22 +87,20 @@ def term(*, weight: float, serves: str) -> Callable[[TermFunction], TermFunction
     return mark
 
 
-def load_reward(path: Path) -> tuple[Term, ...]:
-    """Run a reward file and return its terms in their order.
+def run_reward(code: CodeType, names: dict[str, object], name: str) -> tuple[Term, ...]:
+    """Run a reward's compiled code and return its terms in their order.
 
-    This runs the file's code: only the worker calls it, and only after the guard. Raises BadReward where the file
-    cannot be run or holds no term.
+    Only the worker and the trial call it, and only after the guard, which chooses the names. Raises BadReward where
+    the code cannot be run or marks no term.
     """
-    source = path.read_text(encoding="utf-8")
-    namespace: dict[str, object] = {"__name__": "reward"}
     try:
-        exec(compile(source, str(path), "exec"), namespace)
+        exec(code, names)
     except Exception as error:  # whatever a foreign file raises is that file's fault
-        raise BadReward(f"{path.name} cannot be run: {type(error).__name__}: {error}.") from error
-    marked = [getattr(value, "__reward_term__", None) for value in namespace.values()]
+        raise BadReward(f"{name} cannot be run: {type(error).__name__}: {error}.") from error
+    marked = [getattr(value, "__reward_term__", None) for value in names.values()]
     terms = tuple(item for item in marked if isinstance(item, Term))
     if not terms:
-        raise BadReward(f"{path.name} holds no term.", "Mark each term's function with @term(weight=…, serves=…).")
+        raise BadReward(f"{name} holds no term.", "Mark each term's function with @term(weight=…, serves=…).")
     return terms
 
 
@@ -109,11 +109,7 @@ def motion_of(path: Path, robot: RobotConfig) -> MotionTarget | None:
 
     The file is parsed, never run. Raises BadReward where MOTION is not a literal or does not fit the robot.
     """
-    try:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-    except (SyntaxError, ValueError) as error:
-        line = getattr(error, "lineno", None)
-        raise BadReward(f"{path.name} is not Python{f' at line {line}' if line else ''}: {error}.") from None
+    tree = parse(read_text(path), path.name)
     for node in tree.body:
         if isinstance(node, ast.Assign) and any(isinstance(t, ast.Name) and t.id == "MOTION" for t in node.targets):
             return _motion_target(node.value, path.name, robot)
@@ -155,7 +151,7 @@ def _motion_target(node: ast.expr, file: str, robot: RobotConfig) -> MotionTarge
             froude=speed * speed / (9.81 * robot.leg_length_m),
             travel="on_the_spot" if abs(speed) < 1e-6 else "forward" if speed > 0 else "backward",
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, ArithmeticError) as error:
         raise BadReward(
             f"MOTION in {file} cannot be read: {error}.",
             "It is a literal with gait, speed_m_s, stride_frequency_hz, phase_offsets and duty_factor.",

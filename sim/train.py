@@ -44,7 +44,7 @@ def train(spec: TrainingSpec, folder: Path, on_progress: Callable[[dict], None] 
     torch.manual_seed(spec.seed)
     robot = robot_config(spec.target.robot)
     try:
-        terms = _reweighted(load_guarded(folder / spec.reward), spec.weights)
+        terms = _reweighted(load_guarded(folder / spec.reward, robot), spec.weights)
         env = LocomotionEnv(
             robot, spec.target, num_envs=spec.num_envs, num_threads=spec.num_threads, seed=spec.seed, terms=terms
         )

@@ -1,7 +1,11 @@
-"""The trial: `python -m video2reward.sim.trial reward.py target.json` calls a reward once on scripted states.
+"""The trial: a reward is called on scripted states before anything is trained with it.
 
-It runs in a process of its own, because it runs the reward's code. It prints one line of JSON, a `TrialReport`, and
-asks: does every term return a finite (num_envs,) tensor, and does the scripted gait earn more than standing still?
+Every term must give a finite, bounded, floating (num_envs,) tensor on each of them, the same for the same state, in
+whatever order the environments stand, and leave the state as it was; and the scripted gait must earn more than
+standing still, lying down or chattering in place. What is allowed but looks like a mistake is a remark.
+
+`python -m video2reward.sim.trial reward.py target.json` tries one and prints a `TrialReport` as a line of JSON. With
+`--serve` it reads requests line by line and tries each in a fork of its own, so that torch is imported once.
 """
 
 from __future__ import annotations
@@ -10,146 +14,254 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import argparse
+import json
+import select
+import signal
 import sys
+import time
+from dataclasses import fields
 from pathlib import Path
 
 import torch
 from torch import Tensor
 from video2reward.memory import runs
-from video2reward.memory.errors import BadReward
+from video2reward.memory.errors import BadReward, V2RError
 from video2reward.memory.records import MotionTarget, Record
-from video2reward.sim.clock import stance_schedule
-from video2reward.sim.config import GRAVITY_M_S2, RobotConfig, robot_config
+from video2reward.sim import scripted
+from video2reward.sim.config import robot_config
 from video2reward.sim.contract import RewardState, Term
-from video2reward.sim.guard import load_guarded
+from video2reward.sim.guard import load_guarded_text
 from video2reward.sim.lockdown import Limits, lock_down
+from video2reward.sim.reward_text import read_text
 
-_PHASES = 64
+MOST = 1e6
+"""How large a term may be on a state of a robot that is whole."""
+MOST_SECONDS = 0.25
+"""How long all terms together may take for NUM_ENVS environments."""
+NUM_ENVS = 4096
 _MOST_CPU_S = 60
+_SAID = {
+    "gait": "a plain state",
+    "rough": "a plain state",
+    "exploding": "the large numbers before a simulation breaks",
+    "nothing": "a state of zeros (nothing moves, no foot touches)",
+}
+_WHOLE = ("gait", "standing", "lying", "vibrating", "falling", "flight", "rough")
 
 
 class TrialReport(Record):
     """What a reward earns per step on scripted states; `problem` is empty where it may be trained with."""
 
     problem: str = ""
+    remarks: tuple[str, ...] = ()
     gait: float = 0.0
     standing: float = 0.0
     lying: float = 0.0
+    vibrating: float = 0.0
     by_term: dict[str, float] = {}
+    seconds_per_call: float = 0.0
 
 
 def try_reward(path: Path, target: MotionTarget) -> TrialReport:
-    """Call every term on the scripted gait, on standing and on lying still; report the means."""
-    torch.set_num_threads(1)
-    robot = robot_config(target.robot)
+    """Try a reward file; what is wrong with it is in the report."""
     try:
-        terms = load_guarded(path)
-        gait = _mean_by_term(terms, scripted_gait(robot, target))
-        standing = _mean_by_term(terms, standing_still(robot, target))
-        lying = _mean_by_term(terms, lying_still(robot, target))
+        return try_text(read_text(path), target, path.name)
     except BadReward as error:
         return TrialReport(problem=str(error))
-    earned = {name: sum(values.values()) for name, values in (("gait", gait), ("standing", standing), ("lying", lying))}
-    problem = ""
-    moves = abs(target.speed_m_s) > 1e-3 or target.gait not in ("stand", "unknown")
-    if moves and earned["gait"] <= max(earned["standing"], earned["lying"], 0.0):
-        best = "standing still" if earned["standing"] >= earned["lying"] else "lying down"
-        problem = (
-            f"{best} would earn {max(earned['standing'], earned['lying']):.2f} a step, "
-            f"the gait itself {earned['gait']:.2f}: a robot would learn not to move."
-        )
-    return TrialReport(problem=problem, **earned, by_term=gait)
 
 
-def scripted_gait(robot: RobotConfig, target: MotionTarget) -> RewardState:
-    """Return one stride of the target as it should be, sampled evenly over the clock."""
-    phase = (torch.arange(_PHASES) + 0.5) / _PHASES
-    stance = stance_schedule(phase, target.phase_offsets, target.duty_factor)
-    contact = (stance > 0.5).float()
-    height = 0.2 * robot.leg_length_m * (1.0 - 2.0 * stance).clamp(0.0, 1.0)
-    feet_vel = torch.zeros(_PHASES, robot.num_feet, 3)
-    swing = (1.0 - torch.tensor(target.duty_factor)).clamp(min=0.1)
-    feet_vel[..., 0] = (1.0 - contact) * target.speed_m_s / swing
-    lin_vel = torch.tensor([target.speed_m_s, 0.0, 0.0]).repeat(_PHASES, 1)
-    touchdown = contact * (1.0 - contact.roll(1, 0))
-    return _state(robot, target, phase, contact, height, feet_vel, lin_vel, touchdown)
+def try_text(text: str, target: MotionTarget, name: str = "reward.py") -> TrialReport:
+    """Try a reward's text; what is wrong with it is in the report."""
+    torch.set_num_threads(1)
+    try:
+        terms = load_guarded_text(text, name, robot_config(target.robot))
+        return _tried(terms, target)
+    except BadReward as error:
+        return TrialReport(problem=str(error))
 
 
-def standing_still(robot: RobotConfig, target: MotionTarget) -> RewardState:
-    """Return the default stance at rest, all feet down, whatever the clock says."""
-    phase = (torch.arange(_PHASES) + 0.5) / _PHASES
-    feet = torch.zeros(_PHASES, robot.num_feet)
-    return _state(robot, target, phase, feet + 1.0, feet, torch.zeros(*feet.shape, 3), torch.zeros(_PHASES, 3), feet)
-
-
-def lying_still(robot: RobotConfig, target: MotionTarget) -> RewardState:
-    """Return a robot that lies on its belly, upright and at rest."""
-    state = standing_still(robot, target)
-    lying = {**state.__dict__, "base_height_m": torch.full((_PHASES,), 0.3 * robot.standing_height_m)}
-    return RewardState(**lying)
-
-
-def _state(
-    robot: RobotConfig,
-    target: MotionTarget,
-    phase: Tensor,
-    contact: Tensor,
-    height: Tensor,
-    feet_vel: Tensor,
-    lin_vel: Tensor,
-    touchdown: Tensor,
-) -> RewardState:
-    joints = torch.tensor(robot.default_joint_pos).repeat(_PHASES, 1)
-    zeros = torch.zeros_like(joints)
-    weight_n = 13.0 * GRAVITY_M_S2
-    return RewardState(
-        base_lin_vel_b=lin_vel,
-        base_ang_vel_b=torch.zeros(_PHASES, 3),
-        projected_gravity_b=torch.tensor([0.0, 0.0, -1.0]).repeat(_PHASES, 1),
-        base_height_m=torch.full((_PHASES,), robot.standing_height_m),
-        joint_pos=joints,
-        joint_vel=zeros,
-        joint_torque=zeros,
-        default_joint_pos=torch.tensor(robot.default_joint_pos),
-        action=zeros,
-        last_action=zeros,
-        feet_contact=contact,
-        feet_touchdown=touchdown,
-        feet_air_time_s=(1.0 - contact) * 0.1,
-        feet_force_n=contact * weight_n / contact.sum(-1, keepdim=True).clamp(min=1.0),
-        feet_height_m=height,
-        feet_vel_w=feet_vel,
-        feet_tilt=torch.zeros_like(contact),
-        gait_phase=phase,
-        command_speed_m_s=torch.full((_PHASES,), target.speed_m_s),
-        leg_length_m=robot.leg_length_m,
-        standing_height_m=robot.standing_height_m,
-        step_s=1.0 / robot.control_hz,
+def _tried(terms: tuple[Term, ...], target: MotionTarget) -> TrialReport:
+    robot = robot_config(target.robot)
+    states = {
+        "gait": scripted.scripted_gait(robot, target),
+        "standing": scripted.standing_still(robot, target),
+        "lying": scripted.lying_still(robot, target),
+        "vibrating": scripted.vibrating(robot, target),
+        "falling": scripted.falling(robot, target),
+        "flight": scripted.in_flight(robot, target),
+        "rough": scripted.rough(robot, target),
+        "exploding": scripted.exploding(robot, target),
+        "nothing": scripted.nothing_at_all(robot, target),
+    }
+    values = {name: {term.name: _value(term, state, name) for term in terms} for name, state in states.items()}
+    for term in terms:
+        _same_again(term, states["rough"], values["rough"][term.name])
+    seconds = _seconds(terms, states["rough"])
+    weights = {term.name: term.weight for term in terms}
+    means = {name: {t: weights[t] * float(v.float().mean()) for t, v in values[name].items()} for name in _WHOLE}
+    earned = {name: sum(means[name].values()) for name in ("gait", "standing", "lying", "vibrating")}
+    return TrialReport(
+        problem=_cheaper_than_moving(earned, target),
+        remarks=tuple(_remarks(terms, values, states, target)),
+        by_term=means["gait"],
+        seconds_per_call=round(seconds, 5),
+        **earned,
     )
 
 
-def _mean_by_term(terms: tuple[Term, ...], state: RewardState) -> dict[str, float]:
-    means = {}
+def _value(term: Term, state: RewardState, name: str) -> Tensor:
+    """Call a term and hold what it returns, and the state it leaves, against the contract."""
+    before = {item.name: getattr(state, item.name) for item in fields(state)}
+    kept = {key: value.clone() for key, value in before.items() if isinstance(value, Tensor)}
+    try:
+        value = term.function(state)
+    except Exception as error:  # whatever a term raises is the reward's fault
+        raise BadReward(f"the term {term.name} raises {type(error).__name__}: {error}.") from error
+    num_envs = len(state.gait_phase)
+    if not isinstance(value, Tensor) or tuple(value.shape) != (num_envs,):
+        shape = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
+        raise BadReward(f"the term {term.name} returns {shape}, not a tensor of shape (num_envs,).")
+    if not value.dtype.is_floating_point:
+        raise BadReward(f"the term {term.name} returns {str(value.dtype)[6:]}; end it with .float().")
+    if any(not torch.equal(kept[key], before[key]) for key in kept):
+        raise BadReward(f"the term {term.name} changes the state; make a new tensor.")
+    where = _SAID.get(name, name)
+    if not bool(torch.isfinite(value).all()):
+        cure = "clamp what is divided by, rooted or put into exp and log."
+        raise BadReward(f"the term {term.name} is infinite or undefined on {where}: {cure}")
+    if name in _WHOLE and float(value.abs().max()) > MOST:
+        raise BadReward(f"the term {term.name} is {float(value.abs().max()):.2g} on {where}: bound it.")
+    return value
+
+
+def _same_again(term: Term, state: RewardState, value: Tensor) -> None:
+    """Refuse a term that is not the same a second time, in another order, or for an environment by itself."""
+    if not torch.equal(_value(term, state, "rough"), value):
+        raise BadReward(f"the term {term.name} gives another number for the same state.")
+    order = torch.randperm(len(value), generator=torch.Generator().manual_seed(1))
+    turned = _value(term, scripted.each_tensor(state, lambda x: x[order]), "rough")
+    alone = _value(term, scripted.each_tensor(state, lambda x: x[5:6]), "rough")
+    if not (torch.allclose(turned, value[order], 1e-4, 1e-5) and torch.allclose(alone, value[5:6], 1e-4, 1e-5)):
+        raise BadReward(
+            f"the term {term.name} gives an environment another number when the others change: reduce over features "
+            "(dim=-1), never over environments."
+        )
+
+
+def _seconds(terms: tuple[Term, ...], state: RewardState) -> float:
+    """Return how long all terms take for NUM_ENVS environments, the quicker of two calls."""
+    many = scripted.each_tensor(state, lambda x: x.repeat(NUM_ENVS // len(x), *[1] * (x.dim() - 1)))
+    taken = []
+    for _ in range(2):
+        started = time.perf_counter()
+        for term in terms:
+            _value(term, many, "rough")
+        taken.append(time.perf_counter() - started)
+        if taken[0] > 4.0 * MOST_SECONDS:
+            break
+    if min(taken) > MOST_SECONDS:
+        raise BadReward(f"the terms take {min(taken):.2f} s for {NUM_ENVS} environments; at most {MOST_SECONDS} s.")
+    return min(taken)
+
+
+def _cheaper_than_moving(earned: dict[str, float], target: MotionTarget) -> str:
+    if abs(target.speed_m_s) <= 1e-3 and target.gait in ("stand", "unknown"):
+        return ""
+    said = {"standing": "standing still", "lying": "lying down", "vibrating": "chattering with the feet in place"}
+    best = max(said, key=earned.__getitem__)
+    if earned["gait"] > max(earned[best], 0.0):
+        return ""
+    return (
+        f"{said[best]} would earn {earned[best]:.2f} a step, the gait itself {earned['gait']:.2f}: "
+        "a robot would learn not to move."
+    )
+
+
+def _remarks(
+    terms: tuple[Term, ...],
+    values: dict[str, dict[str, Tensor]],
+    states: dict[str, RewardState],
+    target: MotionTarget,
+) -> list[str]:
+    """Say what may be trained with but looks like a mistake."""
+    found, sizes = [], {}
     for term in terms:
+        seen = torch.cat([values[name][term.name] for name in _WHOLE])
+        sizes[term.name] = abs(term.weight) * float(seen.abs().mean())
+        if float(seen.max() - seen.min()) < 1e-7:
+            found.append(f"the term {term.name} is always {float(seen[0]):g}: it teaches nothing.")
+    for name, large in sizes.items():
+        others = [size for other, size in sizes.items() if other != name]
+        if others and large > 1000.0 * max(*others, 1e-9):
+            found.append(f"the term {name} is over a thousand times larger than all others: they will not be heard.")
+    if target.speed_m_s:
+        unasked = scripted.each_tensor(states["standing"], torch.clone)
+        unasked.command_speed_m_s.zero_()
+        for term in terms:
+            try:
+                _value(term, unasked, "a command of zero")
+            except BadReward as error:
+                found.append(str(error))
+    return found
+
+
+def serve(seconds: float) -> None:
+    """Answer requests, a line of JSON each with `text` and `target`, until standard input ends."""
+    for line in sys.stdin:
+        print(_answered_apart(line, seconds), flush=True)
+
+
+def _answered_apart(line: str, seconds: float) -> str:
+    """Try one request in a fork that locks itself down; return its report, or what became of it."""
+    told, tell = os.pipe()
+    if (child := os.fork()) == 0:
+        os.close(told)
         try:
-            value = term.function(state)
-        except Exception as error:  # whatever a term raises is the reward's fault
-            raise BadReward(f"the term {term.name} raises {type(error).__name__}: {error}.") from error
-        if not isinstance(value, Tensor) or tuple(value.shape) != (_PHASES,):
-            shape = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
-            raise BadReward(f"the term {term.name} returns {shape}, not a tensor of shape (num_envs,).")
-        if not bool(torch.isfinite(value).all()):
-            raise BadReward(f"the term {term.name} is infinite or undefined on a plain state.")
-        means[term.name] = term.weight * float(value.float().mean())
-    return means
+            lock_down(Limits(cpu_s=int(seconds) + 1, file_bytes=1 << 20))
+            asked = json.loads(line)
+            report = try_text(asked["text"], MotionTarget.model_validate(asked["target"]))
+            os.write(tell, report.model_dump_json().encode()[: 1 << 16])
+        except MemoryError:
+            os.write(
+                tell, TrialReport(problem="the reward takes more memory than a trial has.").model_dump_json().encode()
+            )
+        except (V2RError, ValueError, RuntimeError) as error:
+            os.write(tell, TrialReport(problem=f"the trial failed: {error}").model_dump_json().encode())
+        finally:
+            os._exit(0)
+    os.close(tell)
+    answer, deadline = b"", time.monotonic() + seconds
+    while (left := deadline - time.monotonic()) > 0 and select.select([told], [], [], left)[0]:
+        if not (part := os.read(told, 1 << 16)):
+            break
+        answer += part
+    os.close(told)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    if answer:
+        return answer.decode(errors="replace").replace("\n", " ")
+    late = time.monotonic() >= deadline
+    said = f"the reward was still computing after {seconds:.0f} s on a handful of states." if late else (
+        "the trial ended without a word: the reward takes more memory or time than it may."
+    )  # fmt: skip
+    return TrialReport(problem=said).model_dump_json()
 
 
 def main(argv: list[str] | None = None) -> int:
     """Try a reward for a target and print the report; exit 2 where it may not be trained with."""
-    reward, target = sys.argv[1:] if argv is None else argv
-    wanted = runs.load(MotionTarget, Path(target))
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("reward", type=Path, nargs="?")
+    parser.add_argument("target", type=Path, nargs="?")
+    parser.add_argument("--serve", type=float, metavar="SECONDS", help="answer requests, each within so many seconds")
+    arguments = parser.parse_args(argv)
+    torch.set_num_threads(1)
+    if arguments.serve:
+        serve(arguments.serve)
+        return 0
+    wanted = runs.load(MotionTarget, arguments.target)
     lock_down(Limits(cpu_s=_MOST_CPU_S, file_bytes=1 << 20))
-    report = try_reward(Path(reward), wanted)
+    report = try_reward(arguments.reward, wanted)
     print(report.model_dump_json())
     return 2 if report.problem else 0
 

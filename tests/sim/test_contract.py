@@ -3,8 +3,8 @@
 import pytest
 from video2reward.memory.errors import BadReward
 from video2reward.sim.config import GO1
-from video2reward.sim.contract import contract_text, load_reward, motion_literal, motion_of
-from video2reward.sim.guard import check_source
+from video2reward.sim.contract import contract_text, motion_literal, motion_of
+from video2reward.sim.guard import check_source, load_guarded
 from video2reward.sim.trial import try_reward
 
 HEAD = """import torch
@@ -50,7 +50,7 @@ def write(tmp_path):
 
 
 def test_a_reward_file_gives_its_terms_in_order_with_weights(write):
-    (footfalls,) = load_reward(write(FOOTFALLS))
+    (footfalls,) = load_guarded(write(FOOTFALLS))
     assert (footfalls.name, footfalls.weight, footfalls.serves) == ("footfalls", 2.0, "phase_offsets")
 
 
@@ -105,7 +105,7 @@ def test_the_guard_lets_an_ordinary_reward_pass():
         "s.base_lin_vel_b[:, 0] = 1.0\nreturn s.gait_phase",
         "s.gait_phase.zero_()\nreturn s.gait_phase",
         "while True:\n    pass",
-        "return (lambda: s.gait_phase)()",
+        "return (lambda f: f(f))(lambda f: f(f))",
         "return f'{s.gait_phase}'",
         "return eval('1')",
         "torch.abs(s.gait_phase, out=s.gait_phase)\nreturn s.gait_phase",

@@ -11,7 +11,7 @@ from video2reward.memory.records import MotionTarget
 from video2reward.sim import terms
 from video2reward.sim.clock import stance_schedule
 from video2reward.sim.config import GO1
-from video2reward.sim.trial import scripted_gait, standing_still
+from video2reward.sim.scripted import scripted_gait, standing_still
 
 TROT = MotionTarget(
     robot="go1",

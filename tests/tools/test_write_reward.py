@@ -6,7 +6,8 @@ import pytest
 from video2reward.memory.errors import BadReward
 from video2reward.memory.records import MotionTarget, RewardDraft, RewardProgram, RewardTerm
 from video2reward.sim.config import GO1
-from video2reward.sim.contract import load_reward, motion_of
+from video2reward.sim.contract import motion_of
+from video2reward.sim.guard import load_guarded
 from video2reward.tools.write_reward import adopt_reward, compose, write_reward
 
 TARGET = MotionTarget(
@@ -38,7 +39,7 @@ def test_a_draft_becomes_a_file_that_the_contract_reads(tmp_path):
         draft(term(), term("smooth", "return action_rate(s)", weight=-0.01)), TARGET, tmp_path, attempt="L1-C1"
     )
     assert (program.status, program.reason) == ("ok", "")
-    assert [(item.name, item.weight) for item in load_reward(tmp_path / "reward.py")] == [
+    assert [(item.name, item.weight) for item in load_guarded(tmp_path / "reward.py")] == [
         ("footfalls", 2.0),
         ("smooth", -0.01),
     ]

@@ -1,0 +1,105 @@
+"""Reading the text of a reward file, whatever it is: size and depth are looked at before Python's own parser is.
+
+The parser and everything behind it go down into nested code by recursion; text that nests too deeply would end in
+errors of their own, or worse in another release of Python.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+from video2reward.memory.errors import BadReward
+
+MAX_CHARS = 40_000
+MAX_DEPTH = 80
+_MAX_RUN = 600
+
+_TOKEN = re.compile(
+    r"""(?P<text>(?P<prefix>[A-Za-z]{0,2})(?:'''(?:\\.|[^\\])*?'''|\"\"\"(?:\\.|[^\\])*?\"\"\"
+        |(?!''')'(?:\\.|[^'\\\n])*'|(?!\"\"\")"(?:\\.|[^"\\\n])*"))
+    |(?P<unclosed>'''|\"\"\")|(?P<comment>\#[^\n]*)|(?P<open>[(\[{])|(?P<close>[)\]}])|(?P<comma>,)
+    |(?P<space>\\\n|[^\S\n]+)|(?P<line>\n)|(?P<word>\w+)|(?P<sign>.)""",
+    re.DOTALL | re.VERBOSE,
+)
+_COOKIE = re.compile(r"(?:[^\n]*\n)?[ \t\f]*#[^\n]*coding[:=][ \t]*(?!utf-?8)", re.IGNORECASE)
+
+
+def read_text(path: Path) -> str:
+    """Return a reward file's text. Raises BadReward where it cannot be read as UTF-8 text of a sensible size."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(4 * MAX_CHARS + 1)
+    except FileNotFoundError:
+        raise BadReward(f"{path} is not there.", "Name a reward file.") from None
+    except OSError as error:
+        raise BadReward(f"{path} cannot be read: {error.strerror or error}.") from None
+    try:
+        return raw.decode("utf-8") if len(raw) <= 4 * MAX_CHARS else " " * len(raw)
+    except UnicodeDecodeError as error:
+        raise BadReward(f"{path} cannot be read as text: {error}.", "Save it as UTF-8.") from None
+
+
+def parse(text: str, name: str = "the reward") -> ast.Module:
+    """Return a reward's syntax tree. Raises BadReward, with the line, for whatever is no Python or too much of it."""
+    if len(text) > MAX_CHARS:
+        raise BadReward(f"{name} is too long: a reward file has at most {MAX_CHARS} characters.")
+    if _COOKIE.match(text):
+        raise BadReward(f"{name} names an encoding of its own; it is read as UTF-8.")
+    _scan(text, name)
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError) as error:
+        line = getattr(error, "lineno", None)
+        said = getattr(error, "msg", None) or error
+        raise BadReward(f"{name} is not Python{f' at line {line}' if line else ''}: {said}.") from None
+    except (RecursionError, MemoryError):
+        raise _deep(name, None) from None
+    level: list[tuple[ast.AST, int]] = [(tree, 1)]
+    for depth in range(MAX_DEPTH + 1):
+        if not level:
+            return tree
+        if depth == MAX_DEPTH:
+            raise _deep(name, level[0][1])
+        level = [
+            (child, getattr(child, "lineno", line)) for node, line in level for child in ast.iter_child_nodes(node)
+        ]
+    return tree
+
+
+def _scan(text: str, name: str) -> None:
+    """Refuse text that could nest deeper than the parser bears, and formatted text, which is parsed by itself.
+
+    Whatever stands between two commas or lines may nest in itself, and all that in the brackets around it; so the sum
+    of words and signs since the last comma, over all open brackets, is never less than the depth of the syntax tree.
+    """
+    levels, line = [0], 1
+    for token in _TOKEN.finditer(text):
+        kind = token.lastgroup
+        if kind == "unclosed":
+            return  # the parser will say so: it sees nothing of what follows
+        if kind == "text":
+            if token["prefix"].lower() in ("f", "fr", "rf"):
+                raise BadReward(f"{name} line {line} formats text; a reward needs none.")
+            levels[-1] += 1
+        elif kind == "open":
+            levels.append(1)
+        elif kind == "close":
+            if len(levels) > 1:
+                levels.pop()
+            levels[-1] += 1
+        elif kind == "comma":
+            levels[-1] = 0
+        elif kind == "line" and len(levels) == 1:
+            levels[0] = 0
+        elif kind in ("word", "sign"):
+            levels[-1] += 1
+        line += token[0].count("\n")
+        if sum(levels) > _MAX_RUN or len(levels) > MAX_DEPTH:
+            raise _deep(name, line)
+
+
+def _deep(name: str, line: int | None) -> BadReward:
+    where = f" line {line}" if line else ""
+    return BadReward(f"{name}{where} nests too deeply: give parts of the expression names of their own.")
