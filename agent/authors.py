@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from pydantic import Field
 from video2reward.memory.errors import BadInput
@@ -73,10 +73,27 @@ class Usage(Record):
     output_tokens: int = 0
 
 
+class Bill(Protocol):
+    """Where the calls of a language model are written down, and where they end."""
+
+    def refusal(self) -> str:
+        """Return why no further call may be made, as a sentence, or ""."""
+        ...
+
+    def charge(self, model: str, input_tokens: int, output_tokens: int) -> None: ...
+
+
+@runtime_checkable
+class Billed(Protocol):
+    """Whoever asks a language model, and so costs tokens."""
+
+    def bill_to(self, bill: Bill) -> None: ...
+
+
 class Author(Protocol):
     """Anything that proposes rewards. Raises AuthorFailed where it has nothing at all to give.
 
-    An author that costs something has `usage: Usage` too.
+    An author that costs something has `usage: Usage` and is `Billed` too.
     """
 
     name: str

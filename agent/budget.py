@@ -6,9 +6,10 @@ import time
 from pathlib import Path
 
 from pydantic import Field
+from video2reward.agent.prices import price_of
 from video2reward.memory import runs
 from video2reward.memory.errors import BadInput
-from video2reward.memory.records import Record, StoredRecord
+from video2reward.memory.records import Record, RunRequest, StoredRecord
 
 _SAVE_EVERY_S = 2.0
 
@@ -20,6 +21,8 @@ class Limits(Record):
     laps: int = Field(ge=1)
     candidates: int = Field(ge=1, description="per lap")
     env_steps: int | None = None
+    tokens: int | None = None
+    usd: float | None = None
     reserve_s: float = 0.0
 
 
@@ -31,14 +34,31 @@ class Spending(StoredRecord):
     candidates: int = 0
     env_steps: int = 0
     tokens: int = 0
+    usd: float = 0.0
+    calls: int = 0
+    unpriced_tokens: int = Field(0, description="of `tokens`, those of models that no price table names")
     longest_lap_s: float = 0.0
 
 
-def limits_for(minutes: float, laps: int, candidates: int, env_steps: int | None = None) -> Limits:
-    """Return the limits of a request. The reserve is a tenth of the time, between 10 and 60 s."""
-    wall_s = 60.0 * minutes
+def limits_for(request: RunRequest, spent: Spending, now: float) -> Limits:
+    """Return the limits of a request at the time `now` (seconds since the epoch), when `spent` was spent already.
+
+    The reserve is a tenth of the time, between 10 and 60 s.
+    """
+    wall_s = 60.0 * request.minutes
+    if request.until is not None:
+        # Time in which nobody worked on the run is no spending of it, but the clock went on.
+        wall_s = min(wall_s, max(spent.wall_s + request.until - now, 1.0))
     reserve_s = min(max(0.1 * wall_s, 10.0), 60.0, 0.5 * wall_s)
-    return Limits(wall_s=wall_s, laps=laps, candidates=candidates, env_steps=env_steps, reserve_s=reserve_s)
+    return Limits(
+        wall_s=wall_s,
+        laps=request.laps,
+        candidates=request.candidates,
+        env_steps=request.env_steps,
+        tokens=request.tokens,
+        usd=request.usd,
+        reserve_s=reserve_s,
+    )
 
 
 def wall_left_s(limits: Limits, spent: Spending) -> float:
@@ -65,6 +85,15 @@ def reached(limits: Limits, spent: Spending) -> str:
         )
     if limits.env_steps is not None and spent.env_steps >= limits.env_steps:
         return f"the {limits.env_steps} environment steps are used up."
+    return no_more_calls(limits, spent)
+
+
+def no_more_calls(limits: Limits, spent: Spending) -> str:
+    """Return why no language model may be asked any more, as a sentence, or ""."""
+    if limits.tokens is not None and spent.tokens >= limits.tokens:
+        return f"the {limits.tokens} tokens are used up."
+    if limits.usd is not None and spent.usd >= limits.usd:
+        return f"the ${limits.usd:.4g} are used up."
     return ""
 
 
@@ -73,10 +102,7 @@ class Purse:
 
     def __init__(self, run: Path) -> None:
         self._path = run / "spending.json"
-        try:
-            self._kept = runs.load(Spending, self._path)
-        except BadInput:
-            self._kept = Spending()
+        self._kept = spending_of(run)
         self._before_s = self._kept.wall_s
         self._begun = time.monotonic()
         self._saved = self._begun - _SAVE_EVERY_S
@@ -95,6 +121,38 @@ class Purse:
         self._write(spent)
         return spent
 
+    def charge(self, model: str, input_tokens: int, output_tokens: int) -> Spending:
+        """Add one call of a model, and write it down at once: a crash must not make it free."""
+        tokens, price, kept = input_tokens + output_tokens, price_of(model), self._kept
+        return self.note(
+            calls=kept.calls + 1,
+            tokens=kept.tokens + tokens,
+            usd=kept.usd + (price.usd(input_tokens, output_tokens) if price else 0.0),
+            unpriced_tokens=kept.unpriced_tokens + (0 if price else tokens),
+        )
+
     def _write(self, spent: Spending) -> None:
         self._saved = time.monotonic()
         runs.save(spent, self._path)
+
+
+class Bill:
+    """What language models are charged to: they ask it before each call and tell it what the call took."""
+
+    def __init__(self, purse: Purse, limits: Limits) -> None:
+        self._purse, self._limits = purse, limits
+
+    def refusal(self) -> str:
+        """Return why no call may be made, as a sentence, or ""."""
+        return no_more_calls(self._limits, self._purse.now())
+
+    def charge(self, model: str, input_tokens: int, output_tokens: int) -> None:
+        self._purse.charge(model, input_tokens, output_tokens)
+
+
+def spending_of(run: Path) -> Spending:
+    """Return what a run has spent as it was last written down; nothing where there is no such note."""
+    try:
+        return runs.load(Spending, run / "spending.json")
+    except BadInput:
+        return Spending()

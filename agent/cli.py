@@ -50,6 +50,12 @@ class Run(Clip):
     """How often rewards are written, trained and judged."""
     candidates: int = 2
     """Rewards per lap."""
+    env_steps: Annotated[int | None, arg(metavar="N")] = None
+    """The most environment steps, of all trainings together."""
+    tokens: Annotated[int | None, arg(metavar="N")] = None
+    """The most tokens of language models."""
+    usd: Annotated[float | None, arg(metavar="DOLLARS")] = None
+    """The most that language models may cost, by the price table."""
     seed: int = 0
     out: Annotated[Path | None, arg(metavar="PATH")] = None
     """Run folder; by default a new one under runs/."""
@@ -79,6 +85,56 @@ class Chat:
     """Where runs lie."""
     yes: bool = False
     """Answer yes to every question about time or money."""
+
+
+@dataclass(frozen=True)
+class Overnight:
+    """Work through clips on robots, one run after the other, and leave a report for the morning."""
+
+    clips: Annotated[Positional[tuple[Path, ...]], arg(metavar="CLIP...", help="video files, or folders of them")]
+    until: str
+    """When it must have ended: 07:00, 2026-11-27T07:00, 90m, 8h."""
+    robot: tuple[str, ...] = ("go1",)
+    """One robot or several."""
+    author: str = "offline"
+    """Who writes the rewards: offline, or openai:MODEL."""
+    critic: str = "offline"
+    """Who looks at pictures of clip and robot: offline (nobody), or openai:MODEL."""
+    usd: Annotated[float | None, arg(metavar="DOLLARS")] = None
+    """The most that language models may cost, all runs together."""
+    tokens: Annotated[int | None, arg(metavar="N")] = None
+    """The most tokens, all runs together."""
+    minutes_each: Annotated[float | None, arg(metavar="MINUTES")] = None
+    """The most time for one run; by default what is left is shared evenly."""
+    laps: int = 12
+    candidates: int = 2
+    seed: int = 0
+    out: Annotated[Path | None, arg(metavar="PATH")] = None
+    """Queue folder; by default a new one under runs/."""
+    memory: bool = True
+    """Recall near rewards of earlier runs, and remember these."""
+    unsafe: bool = False
+    """Run a language model's rewards even where this machine cannot confine them."""
+
+
+@dataclass(frozen=True)
+class Resume:
+    """Go on with every run and queue under a folder that ended in the middle; what finished is left alone."""
+
+    root: Annotated[Positional[Path], arg(metavar="ROOT", help="a folder of runs, a queue, or one run")] = Path("runs")
+    until: Annotated[str | None, arg(metavar="TIME")] = None
+    """A new end for a queue: 07:00, 90m, 8h."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """Say what lives: queues, runs and their workers, how far they are and what they have used."""
+
+    root: Annotated[Positional[Path], arg(metavar="ROOT", help="a folder of runs, a queue, or one run")] = Path("runs")
+    all: bool = False
+    """Show finished runs too."""
+    json: bool = False
+    """Print JSON."""
 
 
 @dataclass(frozen=True)
@@ -190,6 +246,9 @@ class Bench:
 Command = (
     Annotated[Run, subcommand("run")]
     | Annotated[Chat, subcommand("chat")]
+    | Annotated[Overnight, subcommand("overnight")]
+    | Annotated[Resume, subcommand("resume")]
+    | Annotated[Status, subcommand("status")]
     | Annotated[Describe, subcommand("describe")]
     | Annotated[Train, subcommand("train")]
     | Annotated[Judge, subcommand("judge")]

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from video2reward.agent.listings import bench, describe, doctor, list_runs, models, plain_table, recall
+from video2reward.agent.nightly import overnight, status
+from video2reward.agent.nightly import resume as resume_all
 from video2reward.agent.wishes import wished
 from video2reward.memory import runs
 from video2reward.memory.errors import BadInput, MissingPart
@@ -53,6 +55,9 @@ def run(command: cli.Run) -> int:
                 minutes=command.minutes,
                 laps=command.laps,
                 candidates=command.candidates,
+                env_steps=command.env_steps,
+                tokens=command.tokens,
+                usd=command.usd,
                 seed=command.seed,
                 out=out,
                 memory=memory.home if memory else None,
@@ -60,7 +65,7 @@ def run(command: cli.Run) -> int:
                 unsafe=command.unsafe,
             )
             result = start(request, watcher=screen, memory=memory)
-    _show_result(result, out)
+    show_result(result, out)
     return EXIT_BY_STATUS[result.status]
 
 
@@ -172,6 +177,9 @@ def chat(command: cli.Chat) -> int:
 COMMANDS: dict[str, Callable[[Any], int]] = {
     "Run": run,
     "Chat": chat,
+    "Overnight": overnight,
+    "Resume": resume_all,
+    "Status": status,
     "Describe": describe,
     "Train": train,
     "Judge": judge,
@@ -239,7 +247,7 @@ def _show_critique(critique: Critique) -> None:
     print(critique.verdict)
 
 
-def _show_result(result: RunResult, out: Path) -> None:
+def show_result(result: RunResult, out: Path) -> None:
     print(f"{result.status}: {result.stop_reason}")
     if result.best:
         best = result.best

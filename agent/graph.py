@@ -8,7 +8,6 @@ invocation re-enters the one node that was at work, which finds on disk what it 
 
 from __future__ import annotations
 
-import fcntl
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +20,6 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from video2reward.agent.nodes import Nodes
 from video2reward.agent.state import RECORDS, RunState
-from video2reward.memory.errors import RunExists
 from video2reward.memory.records import RunRequest
 
 _ORDER = ("watch", "describe", "recall", "propose", "train", "judge", "remember", "decide")
@@ -50,7 +48,10 @@ def run_graph(nodes: Nodes, request: RunRequest) -> RunState:
         begun = graph.get_state(config)
         given = None if begun.values or begun.next else {"request": request}
         if given is None and not begun.next:
-            return begun.values
+            if begun.values["decision"].ending != "stopped":
+                return begun.values
+            # Somebody had stopped it and wants it to go on: it decides anew.
+            graph.update_state(config, {"lap": begun.values["lap"]}, as_node="remember")
         return graph.invoke(given, config, durability="sync")
 
 
@@ -63,17 +64,6 @@ def checkpoints(run: Path) -> Iterator[SqliteSaver]:
         yield SqliteSaver(connection, serde=JsonPlusSerializer(allowed_msgpack_modules=allowed))
     finally:
         connection.close()
-
-
-@contextmanager
-def lease(run: Path) -> Iterator[None]:
-    """Hold the run for this process: two on one run would silently lose each other's updates. Raises RunExists."""
-    with (run / "lease").open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RunExists(f"another process is working on {run}.", "Wait for it, or stop it first.") from None
-        yield
 
 
 def _after_decide(state: RunState) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from video2reward.agent.answers import BadAnswer, answer_schema, draft_from, read_answer
-from video2reward.agent.authors import AuthorBrief, Unusable, Usage
+from video2reward.agent.authors import AuthorBrief, Bill, Unusable, Usage
 from video2reward.agent.briefing import repair_prompt, system_prompt, task_prompt
 from video2reward.agent.fitting import fit_weights
 from video2reward.agent.menu import choice_schema, menu, read_choice
@@ -50,6 +50,9 @@ class LlmAuthor:
     @property
     def usage(self) -> Usage:
         return self._client.usage
+
+    def bill_to(self, bill: Bill) -> None:
+        self._client.bill = bill
 
     @property
     def sees(self) -> bool:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from video2reward import prompts
 from video2reward.agent.answers import json_objects
-from video2reward.agent.authors import Usage
+from video2reward.agent.authors import Bill, Usage
 from video2reward.agent.llm import require_server
 from video2reward.agent.model import Message, ModelClient, PromptTooLong
 from video2reward.agent.settings import Settings, model_settings
@@ -60,6 +60,9 @@ class ModelCritic:
     @property
     def usage(self) -> Usage:
         return self._client.usage
+
+    def bill_to(self, bill: Bill) -> None:
+        self._client.bill = bill
 
     def review(self, critique: Critique, sheet: Path) -> Critique:
         """Look at a sheet; the picture's times of the robot run from its start to the rollout's end."""

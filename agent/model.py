@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from video2reward.agent.authors import Usage
+from video2reward.agent.authors import Bill, Usage
 from video2reward.agent.settings import Settings
 from video2reward.memory.errors import AuthorFailed
 
@@ -48,6 +48,7 @@ class ModelClient:
     def __init__(self, model: str, settings: Settings, waited: Callable[[str], None] = lambda text: None) -> None:
         self.model, self.settings = model, settings
         self.usage = Usage()
+        self.bill: Bill | None = None
         self._waited = waited
         self._chat: Any = None
         self._refused: set[str] = set()
@@ -71,6 +72,8 @@ class ModelClient:
         deadline = time.monotonic() + (within_s if within_s is not None else 24 * 3600.0)
         failures = 0
         while True:
+            if self.bill and (refusal := self.bill.refusal()):
+                raise AuthorFailed(f"{self.model} was not asked: {refusal}")
             options = self._options(temperature, seed, schema)
             timeout_s = min(self.settings.timeout_s, max(deadline - time.monotonic(), _LEAST_TIMEOUT_S))
             try:
@@ -133,11 +136,14 @@ class ModelClient:
 
     def _read(self, reply: Any) -> Answer:
         counted = reply.usage_metadata or {}
+        tokens_in, tokens_out = counted.get("input_tokens", 0), counted.get("output_tokens", 0)
         self.usage = Usage(
             calls=self.usage.calls + 1,
-            input_tokens=self.usage.input_tokens + counted.get("input_tokens", 0),
-            output_tokens=self.usage.output_tokens + counted.get("output_tokens", 0),
+            input_tokens=self.usage.input_tokens + tokens_in,
+            output_tokens=self.usage.output_tokens + tokens_out,
         )
+        if self.bill:
+            self.bill.charge(self.model, tokens_in, tokens_out)
         text = reply.text if isinstance(reply.text, str) else str(reply.content)
         if refusal := reply.additional_kwargs.get("refusal"):
             return Answer(text, f"it is a refusal: {str(refusal)[:300]}")

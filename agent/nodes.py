@@ -66,7 +66,7 @@ class Nodes:
     on_row: Callable[[str, dict[str, object]], None]
     on_share: Callable[[float], None]
     critic: Critic | None = None
-    _counted_tokens: int = 0
+    _told_calls: int = 0
 
     def watch(self, state: RunState) -> RunState:
         """Follow the subject through the clip."""
@@ -289,9 +289,10 @@ class Nodes:
         return ""
 
     def _asked_to_stop(self) -> str:
-        if (self.disk.path / "STOP").exists():
-            return "The run was asked to stop."
-        return ""
+        try:
+            return (self.disk.path / "STOP").read_text(encoding="utf-8").strip() or "The run was asked to stop."
+        except FileNotFoundError:
+            return ""
 
     def _count(self, lap: int) -> None:
         attempts = self.disk.attempts()
@@ -315,12 +316,11 @@ class Nodes:
             input_tokens=sum(used.input_tokens for used in usages),
             output_tokens=sum(used.output_tokens for used in usages),
         )
-        new = usage.input_tokens + usage.output_tokens - self._counted_tokens
-        if new > 0:
-            self._counted_tokens += new
+        if usage.calls > self._told_calls:
+            self._told_calls = usage.calls
             spent = self.purse.now()
-            self.purse.note(tokens=spent.tokens + new)
-            self.tell("author", name=self.author.name, tokens=spent.tokens + new, **usage.model_dump())
+            self.tell("author", name=self.author.name, tokens=spent.tokens, usd=round(spent.usd, 6),
+                      unpriced_tokens=spent.unpriced_tokens, **usage.model_dump())  # fmt: skip
 
     def _tell_trouble(self) -> None:
         while self.memory and self.memory.trouble:

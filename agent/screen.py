@@ -119,6 +119,10 @@ def line_of(kind: str, f: dict) -> str:
         return f"critic    {f['reason']}"
     if kind == "author_failed":
         return f"author    {f['reason']}"
+    if kind == "item":
+        return f"\n{f['name']}"
+    if kind == "item_done":
+        return f"{f['status']:<9} {f['name']}: {f['reason']}"
     if kind == "memory":
         return f"memory    {f['trouble']}"
     return ""

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Protocol
 
 from video2reward.agent import steering as steer
-from video2reward.agent.authors import Author, make_author
-from video2reward.agent.budget import Purse, limits_for
+from video2reward.agent.authors import Author, Billed, make_author
+from video2reward.agent.budget import Bill, Purse, limits_for, spending_of
 from video2reward.agent.decide import best_of
 from video2reward.agent.folder import RunFolder
+from video2reward.agent.lease import lease
 from video2reward.agent.looking import Critic, make_critic
 from video2reward.agent.nodes import Nodes, Remembering
 from video2reward.agent.toolbox import Toolbox, Tools
@@ -34,6 +35,7 @@ from video2reward.tools import confine
 
 VERDICT_SEED = 5000
 _LEAST_FREE_BYTES = 100_000_000
+_NO_REPORT = "The report could not be written"
 _KEPT = ("reward.py", "policy.pt", "program.json", "draft.json", "target.json", "progress.jsonl", "attempt.json")
 
 
@@ -95,33 +97,42 @@ def resume(
     memory: Remembering | None = None,
 ) -> RunResult:
     """Go on with a run where it was left; one that is finished gives its result again."""
-    from video2reward.agent.graph import lease, run_graph
+    from video2reward.agent.graph import run_graph
 
     request = runs.load(RunRequest, run / "request.json")
-    if (run / "result.json").exists() and runs.load(RunResult, run / "result.json").status != "stopped":
-        return runs.load(RunResult, run / "result.json")
-    # Tools that were given answer for themselves; ours run what the author writes.
-    missing = "" if tools else confine.require_layers(request.author, unsafe=request.unsafe).missing
-    watcher, tools = watcher or Silent(), tools or Tools()
+    watcher, given, tools = watcher or Silent(), tools is not None, tools or Tools()
 
     def tell(kind: str, **fields: object) -> None:
         runs.append_event(run, kind, **fields)
         watcher.event(kind, fields)
 
     with lease(run):
+        if (run / "result.json").exists():
+            result = runs.load(RunResult, run / "result.json")
+            if result.status != "stopped":
+                # Without its report it was killed between the two.
+                return result if is_complete(result) else _reported(run, result, tools, tell)
+            (run / "result.json").unlink()
         (run / "STOP").unlink(missing_ok=True)
+        # Tools that were given answer for themselves; ours run what the author writes.
+        missing = "" if given else confine.require_layers(request.author, unsafe=request.unsafe).missing
         purse = Purse(run)
+        limits = limits_for(request, purse.now(), time.time())
+        author, critic = author or make_author(request.author), critic or make_critic(request.critic)
+        for asked in (author, critic):
+            if isinstance(asked, Billed):
+                asked.bill_to(Bill(purse, limits))
         nodes = Nodes(
             disk=RunFolder(run),
             tools=tools,
-            author=author or make_author(request.author),
+            author=author,
             memory=memory,
-            limits=limits_for(request.minutes, request.laps, request.candidates),
+            limits=limits,
             purse=purse,
             tell=tell,
             on_row=watcher.row,
             on_share=lambda share: watcher.share("watching the clip", share),
-            critic=critic or make_critic(request.critic),
+            critic=critic,
         )
         tell("started", robot=request.robot, clip=str(request.clip), author=request.author)
         if missing:
@@ -138,6 +149,13 @@ def resume(
             tell("failed", error=f"{type(error).__name__}: {error}", traceback=traceback.format_exc())
             raise
         return finish(run, request, decision, tools, purse, tell, missing=missing)
+
+
+def is_complete(result: RunResult) -> bool:
+    """Say whether nothing is left to do for a run that has a result: its report is written or was given up."""
+    return bool(
+        result.status in ("failed", "stopped") or result.artifacts.report or any(_NO_REPORT in n for n in result.notes)
+    )
 
 
 def check(request: RunRequest) -> None:
@@ -187,6 +205,8 @@ def finish(
         laps=max((attempt.lap for attempt in attempts), default=0),
         candidates=len(attempts),
         env_steps=sum(attempt.training.env_steps for attempt in attempts if attempt.training),
+        tokens=spent.tokens,
+        usd=round(spent.usd, 6),
         wall_s=round(spent.wall_s, 1),
         first_pass_s=_first_pass_s(run),
         stop_reason=decision.reason,
@@ -195,16 +215,30 @@ def finish(
         notes=tuple(notes),
     )
     runs.save(result, run / "result.json")
-    try:
-        report = tools.report(run)
-    except Exception as error:  # a report that fails takes nothing away from what was reached
-        tell("report_failed", error=str(error), traceback=traceback.format_exc())
-        result = result.model_copy(update={"notes": (*result.notes, f"The report could not be written: {error}")})
-    else:
-        artifacts = result.artifacts.model_copy(update={"report": str(report.relative_to(run))})
-        result = result.model_copy(update={"artifacts": artifacts})
-    runs.save(result, run / "result.json")
+    result = _reported(run, result, tools, tell)
     tell("finished", status=result.status, stop_reason=result.stop_reason, wall_s=result.wall_s)
+    return result
+
+
+def record_failure(run: Path, request: RunRequest, reason: str) -> RunResult:
+    """Write down that a run could not be worked on to its end, so that nobody tries it again without being asked."""
+    attempts, spent = RunFolder(run).attempts(), spending_of(run)
+    result = RunResult(
+        schema="video2reward.result/1",
+        status="failed",
+        robot=request.robot,
+        clip=str(request.clip),
+        author=request.author,
+        laps=max((attempt.lap for attempt in attempts), default=0),
+        candidates=len(attempts),
+        env_steps=sum(attempt.training.env_steps for attempt in attempts if attempt.training),
+        tokens=spent.tokens,
+        usd=round(spent.usd, 6),
+        wall_s=round(spent.wall_s, 1),
+        stop_reason=reason,
+    )
+    runs.save(result, run / "result.json")
+    runs.append_event(run, "finished", status="failed", stop_reason=reason)
     return result
 
 
@@ -252,6 +286,20 @@ def _confirm(
     if not ranked:
         return None, notes
     return (attempt, critique), notes
+
+
+def _reported(run: Path, result: RunResult, tools: Toolbox, tell: Callable[..., None]) -> RunResult:
+    """Write the report of a run that has its result; return the result that knows of it."""
+    try:
+        report = tools.report(run)
+    except Exception as error:  # a report that fails takes nothing away from what was reached
+        tell("report_failed", error=str(error), traceback=traceback.format_exc())
+        result = result.model_copy(update={"notes": (*result.notes, f"{_NO_REPORT}: {error}")})
+    else:
+        artifacts = result.artifacts.model_copy(update={"report": str(report.relative_to(run))})
+        result = result.model_copy(update={"artifacts": artifacts})
+    runs.save(result, run / "result.json")
+    return result
 
 
 def _copy_best(disk: RunFolder, attempt: Attempt) -> Path:

@@ -404,8 +404,12 @@ class RunRequest(StoredRecord):
     critic: str = Field("offline", description="who looks at the pictures beside the physics; it changes no gate")
     steering: tuple[Steering, ...] = Field((), description="what is asked for beyond the clip, from the first lap on")
     minutes: float = 10.0
+    until: float | None = Field(None, description="when it shall have ended, in seconds since the epoch")
     laps: int = 3
     candidates: int = 2
+    env_steps: int | None = Field(None, gt=0, description="the most environment steps, of all trainings together")
+    tokens: int | None = Field(None, gt=0, description="the most tokens of language models")
+    usd: float | None = Field(None, gt=0, description="the most dollars, by the price table")
     seed: int = 0
     out: Path
     memory: Path | None = None
@@ -451,6 +455,8 @@ class RunResult(BaseModel):
     laps: int
     candidates: int
     env_steps: int
+    tokens: int = Field(0, description="of language models")
+    usd: float = Field(0.0, description="what the tokens cost by the price table")
     wall_s: float
     first_pass_s: float | None = Field(None, description="seconds from the command to the first verdict that passed")
     stop_reason: str

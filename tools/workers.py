@@ -110,6 +110,11 @@ class Worker:
     def num_starts(self) -> int:
         return len(self._starts())
 
+    def pid(self) -> int | None:
+        """Return the process id of the last start; it is the worker's only while its lock is held."""
+        starts = self._starts()
+        return starts[-1]["pid"] if starts else None
+
     def age_s(self) -> float | None:
         """Return the seconds since the last start by a clock that nobody sets; None after a restart of the machine."""
         starts = self._starts()

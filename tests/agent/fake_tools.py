@@ -1,6 +1,7 @@
 """Small real tools for the loop: they keep the toolbox's promises in milliseconds and write down each call.
 
-As a program it runs a whole run with them, so that a test can kill it: `python fake_tools.py OUT HANG_IN`.
+As a program it runs a whole run with them, so that a test can kill it: `python fake_tools.py OUT HANG_IN`; or it goes
+on with the run of a queue, which waits in its training for a file called `go on`: `python fake_tools.py --run RUN`.
 """
 
 from __future__ import annotations
@@ -176,7 +177,9 @@ class FakeTools:
     def _perhaps_hang(self, where: str, run: Path) -> None:
         if self.hang_in == where:
             (run / "hanging").touch()
-            time.sleep(60)
+            deadline = time.monotonic() + 60.0
+            while not (run / "go on").exists() and time.monotonic() < deadline:
+                time.sleep(0.02)
 
 
 class FakeAuthor:
@@ -205,7 +208,10 @@ def request(out: Path, **fields: object) -> RunRequest:
 
 
 if __name__ == "__main__":
-    from video2reward.agent.session import start
+    from video2reward.agent.session import resume, start
 
+    if sys.argv[1] == "--run":
+        resume(Path(sys.argv[2]), tools=FakeTools(hang_in="train"), author=FakeAuthor())
+        sys.exit()
     hanging = FakeTools(gsi=lambda attempt, seed: 0.6, hang_in=sys.argv[2])
     start(request(Path(sys.argv[1]), laps=1), tools=hanging, author=FakeAuthor())

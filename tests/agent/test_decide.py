@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from video2reward.agent.budget import Limits, Purse, Spending, limits_for, reached, wall_left_s
 from video2reward.agent.decide import best_of, decide, first_decision, gain_of_last_quarter
-from video2reward.memory.records import Attempt, Recollection, RewardProgram, TrainingRun
+from video2reward.memory.records import Attempt, Recollection, RewardProgram, RunRequest, TrainingRun
 
 LIMITS = Limits(wall_s=600.0, laps=5, candidates=2, reserve_s=60.0)
 SPENT = Spending(wall_s=100.0, laps=1, longest_lap_s=60.0)
@@ -133,10 +133,21 @@ def test_the_first_limit_wins(limits, spent, said):
     assert said in found and bool(found) == bool(said)
 
 
-def test_the_report_has_its_reserve():
-    limits = limits_for(minutes=5.0, laps=3, candidates=2)
+def request_of(tmp_path, **fields) -> RunRequest:
+    return RunRequest(clip=tmp_path / "clip.mp4", out=tmp_path / "run", **fields)
+
+
+def test_the_report_has_its_reserve(tmp_path):
+    limits = limits_for(request_of(tmp_path, minutes=5.0), Spending(), 0.0)
     assert limits.reserve_s == 30.0 and wall_left_s(limits, Spending(wall_s=280.0)) == 0.0
-    assert limits_for(minutes=0.1, laps=1, candidates=1).reserve_s == 3.0  # never more than half
+    assert limits_for(request_of(tmp_path, minutes=0.1), Spending(), 0.0).reserve_s == 3.0  # never more than half
+
+
+def test_an_hour_of_the_day_bounds_the_minutes_whatever_was_spent_before(tmp_path):
+    request = request_of(tmp_path, minutes=60.0, until=10_000.0)
+    # 10 minutes are spent, and 5 are left until the hour: 15 in all.
+    assert limits_for(request, Spending(wall_s=600.0), 9_700.0).wall_s == 900.0
+    assert limits_for(request, Spending(wall_s=600.0), 1_000.0).wall_s == 3600.0
 
 
 def test_spending_survives_a_crash(tmp_path):

@@ -12,7 +12,7 @@ import pytest
 from fake_tools import FakeAuthor, FakeTools, request
 from video2reward.agent import session
 from video2reward.agent.authors import Unusable
-from video2reward.agent.graph import lease
+from video2reward.agent.lease import lease
 from video2reward.agent.llm import LlmAuthor, Settings
 from video2reward.agent.session import resume, start
 from video2reward.evals.scripted_openai import Reply, serve
