@@ -133,8 +133,8 @@ def _work(root: Path) -> int:
     for item, result in zip(queue.items, results, strict=True):
         said = f"{result.status}: {result.stop_reason}" if result else "not begun or not finished"
         print(f"{item.name}: {said}")
-    print(f"report  {root / 'report.html'}")
     print(f"        {root / 'report.md'}")
+    print(f"report  {root / 'report.html'}")
     return 0 if all(result and result.status == "passed" for result in results) else 3
 
 
