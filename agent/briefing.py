@@ -68,7 +68,7 @@ def repair_prompt(problem: str) -> str:
 
 def _robot(robot: RobotConfig, *, short: bool) -> str:
     lines = [
-        f"{robot.name}, a {robot.kind}, {robot.num_feet} feet, {robot.num_joints} driven joints.",
+        f"{robot.title}, a {robot.kind}, {robot.num_feet} feet, {robot.num_joints} driven joints.",
         f"Feet, in this order in every tuple and tensor: {', '.join(robot.feet)}.",
     ]
     if not short:

@@ -39,7 +39,7 @@ class Run(Clip):
     """Train a robot to move like the subject of a clip."""
 
     robot: str = "go1"
-    """go1 or g1."""
+    """go1, g1, or the path of any legged robot's MJCF (see `video2reward robot inspect`)."""
     author: str = "offline"
     """Who writes the rewards: offline (by rule, no key), or openai:MODEL."""
     critic: str = "offline"
@@ -156,7 +156,7 @@ class Train:
     reward: Path
     """A reward file; its MOTION says what it is for."""
     robot: str = "go1"
-    """go1 or g1."""
+    """go1, g1, or the path of any legged robot's MJCF (see `video2reward robot inspect`)."""
     steps: Annotated[int | None, arg(metavar="N")] = None
     """Environment steps."""
     minutes: float = 10.0
@@ -230,6 +230,21 @@ class Models:
 
 
 @dataclass(frozen=True)
+class Robot:
+    """Look at a robot: inspect MODEL.xml, pull NAME from the MuJoCo Menagerie, or list."""
+
+    action: Annotated[Positional[str], arg(metavar="{inspect,pull,list}")] = "list"
+    model: Annotated[Positional[str], arg(metavar="MODEL")] = ""
+    """The path of an MJCF, or menagerie:NAME."""
+    anew: bool = False
+    """Find everything again, over a card that was mended by hand."""
+    json: bool = False
+    """Print JSON."""
+    picture: Annotated[Path | None, arg(metavar="FILE.png")] = None
+    """Draw it as it stands."""
+
+
+@dataclass(frozen=True)
 class Bench:
     """Measure what the project promises, on this machine."""
 
@@ -257,6 +272,7 @@ Command = (
     | Annotated[Runs, subcommand("runs")]
     | Annotated[Doctor, subcommand("doctor")]
     | Annotated[Models, subcommand("models")]
+    | Annotated[Robot, subcommand("robot")]
     | Annotated[Bench, subcommand("bench")]
 )
 

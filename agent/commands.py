@@ -12,6 +12,7 @@ from rich.console import Console
 from video2reward.agent.listings import bench, describe, doctor, list_runs, models, plain_table, recall
 from video2reward.agent.nightly import overnight, status
 from video2reward.agent.nightly import resume as resume_all
+from video2reward.agent.robot_commands import robot
 from video2reward.agent.wishes import wished
 from video2reward.memory import runs
 from video2reward.memory.errors import BadInput, MissingPart
@@ -35,7 +36,8 @@ def run(command: cli.Run) -> int:
     """Run the whole loop on a clip."""
     from video2reward.agent.screen import Screen
     from video2reward.agent.session import default_out, resume, start
-    from video2reward.memory.recall import Memory
+    from video2reward.memory.recall import Memory, memory_home
+    from video2reward.tools.robots import resolve_robot
 
     memory = Memory() if command.memory else None
     with Screen() as screen:
@@ -44,11 +46,12 @@ def run(command: cli.Run) -> int:
                 raise BadInput("--resume needs the run folder.", "Name it with --out.")
             result, out = resume(command.out, watcher=screen, memory=memory), command.out
         else:
-            out = (command.out or default_out(command.clip, command.robot)).absolute()
+            robot_name = resolve_robot(command.robot, memory_home())
+            out = (command.out or default_out(command.clip, robot_name)).absolute()
             request = RunRequest(
                 clip=command.clip.absolute(),
                 keypoints=command.keypoints.absolute() if command.keypoints else None,
-                robot=command.robot,
+                robot=robot_name,
                 author=command.author,
                 critic=command.critic,
                 steering=wished(command.wish, reads=command.author != "offline"),
@@ -72,18 +75,20 @@ def run(command: cli.Run) -> int:
 def train(command: cli.Train) -> int:
     """Train with a reward file, then judge."""
     from video2reward.agent.screen import Screen
+    from video2reward.memory.recall import memory_home
     from video2reward.sim.config import robot_config
     from video2reward.tools.confine import require_layers
     from video2reward.tools.render_and_critique import FRESH_SEED, render_and_critique
+    from video2reward.tools.robots import resolve_robot
     from video2reward.tools.train_policy import submit, train_policies
     from video2reward.tools.write_reward import adopt_reward, motion_of
 
-    robot = robot_config(command.robot)
+    robot = robot_config(resolve_robot(command.robot, memory_home()))
     if not command.reward.is_file():
         raise BadInput(f"there is no reward file {command.reward}.", "Check the path.")
     layers = require_layers("a person", unsafe=command.unsafe)
-    target = motion_of(command.reward, robot.name) or default_motion(command.robot)
-    out = command.out or Path("runs") / f"train-{robot.name}-{time.strftime('%Y%m%d-%H%M%S')}"
+    target = motion_of(command.reward, robot.name) or default_motion(robot.name)
+    out = command.out or Path("runs") / f"train-{robot.title}-{time.strftime('%Y%m%d-%H%M%S')}"
     runs.create(out)
     program = adopt_reward(command.reward, target, out, attempt="train")
     if program.status != "ok":
@@ -188,6 +193,7 @@ COMMANDS: dict[str, Callable[[Any], int]] = {
     "Runs": list_runs,
     "Doctor": doctor,
     "Models": models,
+    "Robot": robot,
     "Bench": bench,
 }
 

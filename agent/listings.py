@@ -54,20 +54,20 @@ def _draw(command: cli.Describe, folder: Path, description: ClipDescription) -> 
 
 def recall(command: cli.Recall) -> int:
     """List the rewards that are nearest in motion."""
-    from video2reward.memory.recall import Memory
-    from video2reward.sim.config import robot_config
+    from video2reward.memory.recall import Memory, memory_home
+    from video2reward.sim.config import robot_config, robot_title
+    from video2reward.tools.robots import resolve_robot
 
-    if command.robot:
-        robot_config(command.robot)
+    robot = resolve_robot(command.robot, memory_home()) if command.robot else None
     with tempfile.TemporaryDirectory() as folder:
         description = _describe(command, Path(folder))
     if description.gait is None:
         raise BadInput(f"{command.clip} cannot be used: {' '.join(description.quality.reasons)}")
     memory = Memory()
-    if command.robot:
+    if robot:
         from video2reward.tools.retarget import retarget
 
-        hits = memory.recall(retarget(description.gait, robot_config(command.robot)), command.robot, command.k)
+        hits = memory.recall(retarget(description.gait, robot_config(robot)), robot, command.k)
     else:
         hits = memory.recall(description.gait, None, command.k)
     for trouble in memory.trouble:
@@ -79,7 +79,7 @@ def recall(command: cli.Recall) -> int:
         print(f"Nothing is remembered yet that could be compared (memory: {memory.home}).")
     table = plain_table("attempt", "robot", "distance", "GSI", "how it differs")
     for hit in hits:
-        table.add_row(hit.attempt, hit.robot, f"{hit.distance:.2f}", f"{hit.gsi:.2f}", hit.sentence)
+        table.add_row(hit.attempt, robot_title(hit.robot), f"{hit.distance:.2f}", f"{hit.gsi:.2f}", hit.sentence)
     if hits:
         Console().print(table)
     return 0
@@ -87,6 +87,8 @@ def recall(command: cli.Recall) -> int:
 
 def list_runs(command: cli.Runs) -> int:
     """List the runs, best first."""
+    from video2reward.sim.config import robot_title
+
     found = sorted(
         runs.results(command.root),
         key=lambda item: (item[1].status == "passed", item[1].best.gsi if item[1].best else -1.0),
@@ -102,8 +104,9 @@ def list_runs(command: cli.Runs) -> int:
     for path, result in found:
         best = result.best
         table.add_row(
-            str(path), result.robot, result.status, f"{best.gsi:.2f}" if best else "-", best.gait if best else "-",
-            f"{best.speed_m_s:.2f} m/s" if best else "-", str(result.laps), f"{result.wall_s:.0f} s",
+            str(path), robot_title(result.robot), result.status, f"{best.gsi:.2f}" if best else "-",
+            best.gait if best else "-", f"{best.speed_m_s:.2f} m/s" if best else "-", str(result.laps),
+            f"{result.wall_s:.0f} s",
         )  # fmt: skip
     Console().print(table)
     return 0

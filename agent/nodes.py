@@ -34,6 +34,7 @@ from video2reward.memory.records import (
     RewardProgram,
     TrainingRun,
 )
+from video2reward.sim.config import robot_title
 
 JUDGE_SEED = 1000
 _REMEMBERED = 3
@@ -90,7 +91,9 @@ class Nodes:
         """Carry the gait over to the robot."""
         target = self.tools.retarget(state["gait"], state["request"].robot)
         if target.feasibility == "infeasible":
-            raise BadClip(f"{target.robot} cannot move like this: {' '.join(target.notes)}", "Choose another clip.")
+            raise BadClip(
+                f"{robot_title(target.robot)} cannot move like this: {' '.join(target.notes)}", "Choose another clip."
+            )
         runs.save(target, self.disk.path / "target.json")
         self.tell(
             "target", robot=target.robot, gait=target.gait, speed_m_s=target.speed_m_s,

@@ -12,13 +12,17 @@ from dataclasses import dataclass, field, replace
 
 from video2reward.agent.authors import AuthorBrief, PriorReward
 from video2reward.memory.records import Critique, MotionTarget, RewardDraft, RewardTerm
-from video2reward.sim.config import robot_config
+from video2reward.sim.config import RobotConfig, robot_config
 
 # Stance comes out shorter than it is rewarded, by about this share of a stride: aim higher.
 _DUTY_LEAD = 0.06
 _SWING_HEIGHT = {"quadruped": 0.18, "biped": 0.11}
 _TRUNK_HEIGHT = {"quadruped": 1.1, "biped": 0.98}
-_POSE_WEIGHTS = {"quadruped": "(1.0, 0.3, 0.1) * 4", "biped": "(0.1, 4.0, 4.0, 0.1, 0.1, 4.0) * 2"}
+_POSE_WEIGHTS = {
+    "quadruped": {"roll": 1.0, "yaw": 1.0, "hip": 0.3, "pitch": 0.1},
+    "biped": {"roll": 4.0, "yaw": 4.0, "hip": 0.1, "pitch": 0.1},
+}
+"""By the way a joint turns; `hip` is a leg's first pitch joint."""
 # Ceilings: training ends earlier once the gait is there.
 _FIRST_STEPS = {"quadruped": 600_000, "biped": 1_200_000}
 _REFINE_STEPS = {"quadruped": 160_000, "biped": 300_000}
@@ -238,7 +242,7 @@ def compose(target: MotionTarget, recipe: Recipe) -> tuple[RewardTerm, ...]:
         "speed": ("speed_leg_lengths_s", "Go as fast as the subject does for its size, but only in its gait.", speed),
         "heading": ("travel", "Go straight.", "return heading_hold(s)"),
         "pose": ("need: posture", "Stay near the default stance.",
-                 f"return default_pose(s, joint_weights={_POSE_WEIGHTS[kind]})"),
+                 f"return default_pose(s, joint_weights={_pose_weights(robot_config(target.robot))})"),
         "level": ("need: balance", "Keep the trunk level.", "return trunk_tilt(s)"),
         "bounce": ("trunk_bob_leg_lengths", "Do not bounce.", "return trunk_bounce(s)"),
         "wobble": ("need: balance", "Do not roll and pitch.", "return trunk_wobble(s)"),
@@ -252,6 +256,15 @@ def compose(target: MotionTarget, recipe: Recipe) -> tuple[RewardTerm, ...]:
         RewardTerm(name=name, weight=weight, serves=written[name][0], doc=written[name][1], body=written[name][2])
         for name, weight in recipe.weights.items()
     )
+
+
+def _pose_weights(robot: RobotConfig) -> str:
+    """Return how firmly each joint is held near the stance: the same for every leg, written once."""
+    by_axis = _POSE_WEIGHTS[robot.kind]
+    axes = robot.joint_axes[: robot.num_joints // robot.num_feet]
+    first = axes.index("pitch") if "pitch" in axes else -1
+    weights = tuple(by_axis["hip" if index == first else axis] for index, axis in enumerate(axes))
+    return f"{weights!r} * {robot.num_feet}"
 
 
 def _worth_starting_from(hit: PriorReward) -> bool:

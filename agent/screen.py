@@ -8,6 +8,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from video2reward.sim.config import robot_title
 
 _PLAIN_EVERY_S = 15.0
 
@@ -98,7 +99,7 @@ def line_of(kind: str, f: dict) -> str:
     if kind == "target":
         speed, cadence = f["speed_m_s"], f["stride_frequency_hz"]
         notes = "".join(f"\n          {note}" for note in f["notes"])
-        return f"target    {f['robot']}: {f['gait']} at {speed:.2f} m/s, {cadence:.2f} strides/s{notes}"
+        return f"target    {robot_title(f['robot'])}: {f['gait']} at {speed:.2f} m/s, {cadence:.2f} strides/s{notes}"
     if kind == "proposed":
         what = f["rationale"] if f["status"] == "ok" else f"refused: {f['reason']}"
         return f"{f['attempt']:<9} {what}"

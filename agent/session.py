@@ -30,7 +30,7 @@ from video2reward.memory.records import (
     RunRequest,
     RunResult,
 )
-from video2reward.sim.config import robot_config
+from video2reward.sim.config import robot_config, robot_title
 from video2reward.tools import confine
 
 VERDICT_SEED = 5000
@@ -359,4 +359,4 @@ def _first_pass_s(run: Path) -> float | None:
 
 def default_out(clip: Path, robot: str, root: Path = Path("runs")) -> Path:
     """Return a new run folder's name: clip, robot, time."""
-    return root / f"{clip.stem}-{robot}-{time.strftime('%Y%m%d-%H%M%S')}"
+    return root / f"{clip.stem}-{robot_title(robot)}-{time.strftime('%Y%m%d-%H%M%S')}"

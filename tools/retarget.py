@@ -61,13 +61,15 @@ def retarget(gait: GaitDescriptor, robot: RobotConfig) -> MotionTarget:
     if abs(speed) > fastest:
         adjusted = True
         notes.append(
-            f"the speed, {abs(speed):.2f} m/s at the subject's Froude number, is more than {robot.name} can do"
+            f"the speed, {abs(speed):.2f} m/s at the subject's Froude number, is more than {robot.title} can do"
         )
         speed = float(np.sign(speed)) * fastest
     possible = float(np.clip(frequency, *STRIDE_HZ_RANGE))
     if possible != frequency:
         adjusted = True
-        notes.append(f"{frequency:.2f} strides a second lie outside what {robot.name} can do: {possible:.2f} are asked")
+        notes.append(
+            f"{frequency:.2f} strides a second lie outside what {robot.title} can do: {possible:.2f} are asked"
+        )
     if gait.travel == "on_the_spot":
         notes.append("the clip stays on the spot, and so does the robot")
     return MotionTarget(

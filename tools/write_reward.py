@@ -15,7 +15,7 @@ from pathlib import Path
 from video2reward.memory import runs
 from video2reward.memory.errors import BadReward
 from video2reward.memory.records import MotionTarget, RewardDraft, RewardProgram, RewardTerm
-from video2reward.sim.config import robot_config
+from video2reward.sim.config import robot_config, robot_title
 from video2reward.tools.run_confined import Outcome, run_confined
 
 TRIAL_MODULE = "video2reward.sim.trial"
@@ -196,7 +196,7 @@ def _function(term: RewardTerm, name: str, body: str) -> str:
 
 
 def _about(draft: RewardDraft, target: MotionTarget) -> str:
-    lines = [f"A {target.gait} for {target.robot}, written by {draft.author}. {draft.rationale}"]
+    lines = [f"A {target.gait} for {robot_title(target.robot)}, written by {draft.author}. {draft.rationale}"]
     if draft.parent:
         lines.append(f"Made from {draft.parent}: {' '.join(draft.edits) or 'unchanged.'}")
     return "\n\n".join(lines)

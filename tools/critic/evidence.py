@@ -105,7 +105,7 @@ def read_rollout(path: Path) -> Rollout:
     if not 0.001 <= control_dt_s <= 0.1 or not 0 < physics_dt_s <= MAX_PHYSICS_STEP_S + 1e-9:
         raise _doubt(path, f"its steps are {control_dt_s} s and {physics_dt_s} s; the judge wants physics at 5 ms")
     if feet != robot.feet:
-        raise _doubt(path, f"its feet {feet} are not those of {robot.name}")
+        raise _doubt(path, f"its feet {feet} are not those of {robot.title}")
     num_steps, num_envs = arrays["base_pos_w"].shape[:2] if arrays["base_pos_w"].ndim == 3 else (0, 0)
     decimation = round(control_dt_s / physics_dt_s)
     if num_envs < 1 or num_steps * control_dt_s < START_UP_S + 0.5:

@@ -16,6 +16,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 from video2reward.memory import runs
+from video2reward.sim.config import robot_title
 from video2reward.tools.critic.curves import curves
 from video2reward.tools.critic.footfalls import contact_strip, footfall_diagram, limb_paths
 from video2reward.tools.critic.measure import Measurement
@@ -76,7 +77,13 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"number": _number, "percent": _percent, "steps": _steps, "clock": _clock}
+    environment.filters |= {
+        "number": _number,
+        "percent": _percent,
+        "steps": _steps,
+        "clock": _clock,
+        "robot": robot_title,
+    }
     return environment
 
 
@@ -85,7 +92,7 @@ def _title(story: RunStory) -> str:
     if clip is None and story.description:
         clip = story.description.clip.path
     robot = story.target.robot if story.target else (story.request.robot if story.request else "")
-    return f"{clip.name if clip else story.folder.name} → {robot or 'a robot'}"
+    return f"{clip.name if clip else story.folder.name} → {robot_title(robot) or 'a robot'}"
 
 
 def _pictures(story: RunStory, measured: Measurement | None) -> Pictures:

@@ -139,8 +139,8 @@ def _robot_column(
         words = f"{way_m / recording.duration_s:.2f} m/s, no regular strides"
     details = ["drawn as a skeleton: no GL library here"] if robot.gl is None else []
     details.append(f"environment {recording.env_id}, the typical one; footfalls measured")
-    plain = _caption(config.name, words, ", ".join(details))
-    fallen = _caption(config.name, f"FELL after {recording.fell_at_s:.1f} s", ", ".join(details), alarm=True)
+    plain = _caption(config.title, words, ", ".join(details))
+    fallen = _caption(config.title, f"FELL after {recording.fell_at_s:.1f} s", ", ".join(details), alarm=True)
     height = STRIP_H_PER_FOOT * config.num_feet + 8
     first = round(robot.start_s / recording.physics_dt_s)
     stance = recording.foot_contact[first:]
