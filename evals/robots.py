@@ -104,7 +104,7 @@ def teach(robot: RobotConfig, folder: Path, env_steps: int) -> tuple[Critique, f
 
     target = easy_motion(robot)
     draft = OfflineAuthor().propose(AuthorBrief(target=target, lap=1), 1, 0)[0]
-    program = write_reward(draft, target, folder, "L1-C1")
+    program = write_reward(draft, target, folder, attempt="L1-C1")
     if program.status != "ok":
         raise BadInput(f"the reward was refused: {program.reason}")
     spec = TrainingSpec(attempt="L1-C1", reward="reward.py", target=target, num_threads=2, max_env_steps=env_steps)

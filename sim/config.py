@@ -120,6 +120,11 @@ def robot_title(name: str) -> str:
     return Path(name).parent.name if name.endswith(CARD_FILE) else name
 
 
+def robot_files(name: str) -> tuple[Path, ...]:
+    """Return the files that a process needs beside the package to know a robot: a card and its model."""
+    return (Path(name), robot_config(name).mjcf_path) if name.endswith(CARD_FILE) else ()
+
+
 @lru_cache(maxsize=16)
 def read_card(path: Path) -> RobotConfig:
     """Read a robot's card. Raises BadInput where it is missing, damaged, or does not fit itself."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from video2reward.memory import runs
 from video2reward.memory.errors import BadInput, MissingPart
 from video2reward.sim.config import CARD_FILE, ROBOTS, RobotConfig, robot_config
-from video2reward.tools.workers import clean_environment
+from video2reward.tools.confine import clean_environment
 
 if TYPE_CHECKING:
     from video2reward.sim.robots.adopt import Inspection

@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from video2reward.memory import runs
 from video2reward.memory.errors import BadInput
 from video2reward.memory.records import TrainingRun, TrainingSpec
+from video2reward.sim.config import robot_files
 from video2reward.tools import airlock
 from video2reward.tools.workers import PROGRESS, RESULT, WORK, Worker, write_spec
 
@@ -122,7 +123,7 @@ class _Job:
             self._record("killed", f"the worker ended without a result: {words}" if words else "the worker was killed")
         elif may_start:
             self._seen_at = time.monotonic()
-            return self.worker.start(_given(self.folder, self.spec))
+            return self.worker.start(_given(self.folder, self.spec), robot_files(self.spec.target.robot))
         return False
 
     def end(self, status: Literal["timeout", "killed"], reason: str) -> None:

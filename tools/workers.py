@@ -15,7 +15,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
@@ -59,10 +59,11 @@ class Worker:
             return "finished"
         return "dead" if self.num_starts() else "new"
 
-    def start(self, given: Mapping[str, bytes]) -> bool:
+    def start(self, given: Mapping[str, bytes], readable: Sequence[Path] = ()) -> bool:
         """Start the process unless one is alive or the result is there; return whether one was started.
 
-        `given` are the worker's files by name, `spec.json` among them: it can read and not change them.
+        `given` are the worker's files by name, `spec.json` among them: it can read and not change them,
+        nor the files `readable`, which lie elsewhere.
         """
         if self._has_result() or (lock := _take_lock(self.folder)) is None:
             return False
@@ -77,7 +78,7 @@ class Worker:
                     self.module,
                     [str(work / "spec.json")],
                     work,
-                    readable=[work / name for name in given],
+                    readable=[*(work / name for name in given), *readable],
                     gpu=self.gpu,
                 ),
                 cwd=work,

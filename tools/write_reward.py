@@ -15,7 +15,7 @@ from pathlib import Path
 from video2reward.memory import runs
 from video2reward.memory.errors import BadReward
 from video2reward.memory.records import MotionTarget, RewardDraft, RewardProgram, RewardTerm
-from video2reward.sim.config import robot_config, robot_title
+from video2reward.sim.config import robot_config, robot_files, robot_title
 from video2reward.tools.run_confined import Outcome, run_confined
 
 TRIAL_MODULE = "video2reward.sim.trial"
@@ -148,9 +148,14 @@ def refusal(reward: Path, target: Path) -> str:
     except BadReward as error:
         return str(error)
     files = (reward.resolve(), target.resolve())
+    robot = runs.load(MotionTarget, target).robot
     with tempfile.TemporaryDirectory(prefix="v2r-trial-") as folder:
         done = run_confined(
-            TRIAL_MODULE, [str(path) for path in files], Path(folder), readable=files, timeout_s=TRIAL_TIMEOUT_S
+            TRIAL_MODULE,
+            [str(path) for path in files],
+            Path(folder),
+            readable=(*files, *robot_files(robot)),
+            timeout_s=TRIAL_TIMEOUT_S,
         )
     return _trial_verdict(done)
 
