@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from video2reward.agent.listings import plain_table
 from video2reward.memory.errors import BadInput
+from video2reward.memory.records import RobotInspection
 
 if TYPE_CHECKING:
     from video2reward.agent import cli
-    from video2reward.sim.robots.adopt import Inspection
 
 
 def robot(command: cli.Robot) -> int:
@@ -47,7 +47,7 @@ def robot(command: cli.Robot) -> int:
     return 0
 
 
-def _show(found: Inspection) -> None:
+def _show(found: RobotInspection) -> None:
     legs = {"quadruped": "four legs", "biped": "two legs"}[found.kind]
     print(f"{found.card.parent.name}: {legs}, {found.mass_kg:.2f} kg, trunk {found.trunk!r}")
     print(f"hip over the ground {found.leg_length_m:.3f} m, trunk {found.standing_height_m:.3f} m when it stands")

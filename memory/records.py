@@ -148,6 +148,37 @@ class ClipDescription(StoredRecord):
     gait: GaitDescriptor | None = None
 
 
+# --- any robot -------------------------------------------------------------------------------------------------------
+
+
+class Servo(Record):
+    """One hinge as a person wants to see it: which way it turns, how it stands, its servo and whence its numbers."""
+
+    joint: str
+    leg: str
+    axis: str
+    range_rad: tuple[float, float] | None
+    default_rad: float
+    kp: float = Field(description="N m/rad")
+    torque_limit_n_m: float
+    source: str
+
+
+class RobotInspection(StoredRecord):
+    """A robot as it was found."""
+
+    card: Path
+    source: str
+    kind: str
+    trunk: str
+    mass_kg: float
+    leg_length_m: float
+    standing_height_m: float
+    stands: bool = Field(description="it stayed up for two seconds on its servos alone")
+    servos: tuple[Servo, ...]
+    notes: tuple[str, ...]
+
+
 # --- what the robot shall do -----------------------------------------------------------------------------------------
 
 

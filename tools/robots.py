@@ -10,15 +10,12 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from video2reward.memory import runs
 from video2reward.memory.errors import BadInput, MissingPart
+from video2reward.memory.records import RobotInspection
 from video2reward.sim.config import CARD_FILE, ROBOTS, RobotConfig, robot_config
 from video2reward.tools.confine import clean_environment
-
-if TYPE_CHECKING:
-    from video2reward.sim.robots.adopt import Inspection
 
 MENAGERIE = "menagerie:"
 INSPECTION_FILE = "inspection.json"
@@ -73,11 +70,9 @@ def inspect_robot(mjcf: Path, home: Path, *, anew: bool = False) -> Path:
     return folder
 
 
-def inspection_of(folder: Path) -> Inspection:
+def inspection_of(folder: Path) -> RobotInspection:
     """Read what was found when a robot was adopted."""
-    from video2reward.sim.robots.adopt import Inspection
-
-    return runs.load(Inspection, folder / INSPECTION_FILE)
+    return runs.load(RobotInspection, folder / INSPECTION_FILE)
 
 
 def known_robots(home: Path) -> list[RobotConfig]:

@@ -4,7 +4,7 @@ The card (`robot.json`, a RobotConfig) and the model it was written anew as (`mo
 afterwards; both are meant to be read, and mended by hand where a guess was wrong.
 
 `python -m video2reward.sim.robots.adopt MODEL.xml FOLDER` does it in a process of its own, because a damaged model can
-take MuJoCo's parser down, and prints an `Inspection` as JSON.
+take MuJoCo's parser down, and prints a `RobotInspection` as JSON.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ from pathlib import Path
 
 import mujoco
 import numpy as np
-from pydantic import Field
 from video2reward.memory.errors import BadInput
-from video2reward.memory.records import Record
+from video2reward.memory.records import RobotInspection, Servo
 from video2reward.memory.runs import write_atomic
 from video2reward.sim.config import CARD_FILE, GRAVITY_M_S2, RobotConfig, card_json, read_card
 from video2reward.sim.robots.anatomy import Anatomy, find_anatomy
@@ -52,35 +51,7 @@ _CONTACT_SHARE = 0.008
 """A foot touches the ground where it is pushed harder than this share of the weight: Go1's 1 N."""
 
 
-class Servo(Record):
-    """One hinge as a person wants to see it: which way it turns, how it stands, its servo and whence its numbers."""
-
-    joint: str
-    leg: str
-    axis: str
-    range_rad: tuple[float, float] | None
-    default_rad: float
-    kp: float = Field(description="N m/rad")
-    torque_limit_n_m: float
-    source: str
-
-
-class Inspection(Record):
-    """A robot as it was found."""
-
-    card: Path
-    source: str
-    kind: str
-    trunk: str
-    mass_kg: float
-    leg_length_m: float
-    standing_height_m: float
-    stands: bool = Field(description="it stayed up for two seconds on its servos alone")
-    servos: tuple[Servo, ...]
-    notes: tuple[str, ...]
-
-
-def adopt(mjcf: Path, folder: Path) -> Inspection:
+def adopt(mjcf: Path, folder: Path) -> RobotInspection:
     """Find the robot in an MJCF and write its card and model into `folder`.
 
     Raises BadInput where the file is no MJCF, or holds no two- or four-legged robot.
@@ -131,7 +102,7 @@ def adopt(mjcf: Path, folder: Path) -> Inspection:
         for leg in anatomy.legs
         for j, axis in zip(leg.joints, leg.axes, strict=True)
     )
-    return Inspection(
+    return RobotInspection(
         card=folder / CARD_FILE,
         source=str(mjcf),
         kind=robot.kind,
