@@ -85,6 +85,8 @@ class Chat:
     """Where runs lie."""
     yes: bool = False
     """Answer yes to every question about time or money."""
+    unsafe: bool = False
+    """Let runs go on where the operating system's layer around reward code is missing."""
 
 
 @dataclass(frozen=True)

@@ -164,7 +164,9 @@ def chat(command: cli.Chat) -> int:
 
     console = Console()
     settings, ask = model_settings("chat"), asker(command.yes, console)
-    desk = Desk(command.root, ask, author=command.author, critic=command.critic, settings=settings)
+    desk = Desk(
+        command.root, ask, author=command.author, critic=command.critic, unsafe=command.unsafe, settings=settings
+    )
     named = command.model or default_model("chat") or "offline"
     if named == "offline":
         brain = GrammarBrain(desk)

@@ -54,10 +54,11 @@ class Desk:
         *,
         author: str = "offline",
         critic: str = "offline",
+        unsafe: bool = False,
         settings: Settings | None = None,
         home: Path | None = None,
     ) -> None:
-        self.root, self.allow, self.author, self.critic = root, allow, author, critic
+        self.root, self.allow, self.author, self.critic, self.unsafe = root, allow, author, critic, unsafe
         self.settings = settings or Settings()
         self.home = home or memory_home() / "chat"
         self.home.mkdir(parents=True, exist_ok=True)
@@ -88,6 +89,8 @@ class Desk:
         ]  # fmt: skip
         if keypoints:
             arguments += ["--keypoints", str(keypoints)]
+        if self.unsafe:
+            arguments.append("--unsafe")
         if steering:
             arguments += ["--wish", steering.model_dump_json()]
         self._begin(arguments, out)
@@ -118,7 +121,7 @@ class Desk:
         run = self._run(run)
         if not narrate.is_alive(run):
             return f"{run.name} is not at work. {narrate.status(run)}"
-        (run / "STOP").touch()
+        (run / "STOP").write_text("It was asked to stop in the chat.", encoding="utf-8")
         return f"{run.name} stops as soon as it can; it judges and keeps the best it has. Say `go on` to resume it."
 
     def go_on(self, run: Path | None = None) -> str:
@@ -152,7 +155,7 @@ class Desk:
         if not self.allow(question):
             return "Nothing was started."
         arguments = ["overnight", *map(str, found), "--until", until, "--usd", f"{usd:g}", "--robot", robot]
-        arguments += ["--author", self.author]
+        arguments += ["--author", self.author, "--critic", self.critic]
         process = self._spawn(arguments, f"overnight-{time.strftime('%Y%m%d-%H%M%S')}")
         try:
             process.wait(_REFUSED_WITHIN_S)

@@ -19,6 +19,8 @@ from video2reward.memory.errors import AuthorFailed
 _LONGEST_WAIT_S = 60.0
 _ASK_MODELS_TIMEOUT_S = 5.0
 _LEAST_TIMEOUT_S = 2.0
+_ROOM_TOKENS = 4096
+"""Asked for where an answer was cut and nothing was said about its length: some servers stop after 16 or 100 tokens."""
 CUT_OFF = "it was cut off because it was too long; write fewer and shorter terms."
 HELD_BACK = "it was held back by the server's content filter."
 
@@ -52,6 +54,7 @@ class ModelClient:
         self._waited = waited
         self._chat: Any = None
         self._refused: set[str] = set()
+        self._max_tokens = settings.max_tokens
         self.sees = settings.vision is not False
 
     def ask(
@@ -78,9 +81,11 @@ class ModelClient:
             timeout_s = min(self.settings.timeout_s, max(deadline - time.monotonic(), _LEAST_TIMEOUT_S))
             try:
                 reply = self._model().invoke(self._wire(messages), timeout=timeout_s, **options)
-                return self._read(reply)
-            except openai.LengthFinishReasonError:
-                return Answer("", CUT_OFF)
+                answer = self._read(reply)
+            except openai.LengthFinishReasonError as error:
+                used = error.completion.usage
+                self._count(used.prompt_tokens if used else 0, used.completion_tokens if used else 0)
+                answer = Answer(error.completion.choices[0].message.content or "", CUT_OFF)
             except openai.ContentFilterFinishReasonError:
                 return Answer("", HELD_BACK)
             except openai.AuthenticationError as error:
@@ -92,6 +97,8 @@ class ModelClient:
                 ) from None
             except openai.APIConnectionError as error:
                 self._wait_or_fail(error.__cause__ or error, "cannot be reached", failures, deadline)
+                failures += 1
+                continue
             except openai.APIStatusError as error:
                 if not self._leave_out(error, options, messages):
                     self._may_come_again(error, failures, deadline)
@@ -101,7 +108,9 @@ class ModelClient:
                 # langchain lets through raw what it cannot read: a broken body, no choices, an error with status 200.
                 said = f"the server's answer broke the protocol ({type(error).__name__}: {self.clean(error)})."
                 return Answer("", said)
-            failures += 1
+            if answer.problem != CUT_OFF or self._max_tokens is not None:
+                return answer
+            self._max_tokens = _ROOM_TOKENS
 
     def context_tokens(self) -> int | None:
         """Return the model's context window as the settings or the server's list of models say; None where unknown."""
@@ -136,25 +145,30 @@ class ModelClient:
 
     def _read(self, reply: Any) -> Answer:
         counted = reply.usage_metadata or {}
-        tokens_in, tokens_out = counted.get("input_tokens", 0), counted.get("output_tokens", 0)
-        self.usage = Usage(
-            calls=self.usage.calls + 1,
-            input_tokens=self.usage.input_tokens + tokens_in,
-            output_tokens=self.usage.output_tokens + tokens_out,
-        )
-        if self.bill:
-            self.bill.charge(self.model, tokens_in, tokens_out)
+        self._count(counted.get("input_tokens", 0), counted.get("output_tokens", 0))
         text = reply.text if isinstance(reply.text, str) else str(reply.content)
         if refusal := reply.additional_kwargs.get("refusal"):
             return Answer(text, f"it is a refusal: {str(refusal)[:300]}")
         problems = {"length": CUT_OFF, "content_filter": HELD_BACK}
         return Answer(text, problems.get(str(reply.response_metadata.get("finish_reason")), ""))
 
+    def _count(self, input_tokens: int, output_tokens: int) -> None:
+        self.usage = Usage(
+            calls=self.usage.calls + 1,
+            input_tokens=self.usage.input_tokens + input_tokens,
+            output_tokens=self.usage.output_tokens + output_tokens,
+        )
+        if self.bill:
+            self.bill.charge(self.model, input_tokens, output_tokens)
+
     def _options(self, temperature: float, seed: int, schema: dict[str, Any] | None) -> dict[str, Any]:
         options: dict[str, Any] = {"temperature": temperature, "seed": seed}
         if schema:
             # Servers that know no schemas often know that the answer shall be an object.
             options["response_format"] = {"type": "json_object"} if "json_schema" in self._refused else schema
+        if self._max_tokens and "max_tokens" not in self._refused:
+            # By the name that all servers know; langchain would send the newest one.
+            options["extra_body"] = {"max_tokens": self._max_tokens}
         return {name: value for name, value in options.items() if name not in self._refused}
 
     def _leave_out(self, error: Any, options: dict[str, Any], messages: Sequence[Message]) -> bool:
@@ -170,6 +184,9 @@ class ModelClient:
             return False
         known = {"response_format": ("response_format", "json_schema", "structured", "schema", "json_object"),
                  "temperature": ("temperature",), "seed": ("seed",)}  # fmt: skip
+        if "extra_body" in options and "max_tokens" in words:
+            self._refused.add("max_tokens")
+            return True
         for name, said in known.items():
             if name in options and any(word in words for word in said):
                 half = name == "response_format" and options[name]["type"] == "json_schema"

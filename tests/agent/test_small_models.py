@@ -148,3 +148,25 @@ def test_a_mode_that_was_set_is_kept_to(server):
     server.script(Reply(status=400, error="maximum context length is 100 tokens"))
     with pytest.raises(AuthorFailed, match="does not fit"):
         author(server, prompt="full").propose(AuthorBrief(target=GO1, lap=1), 1, 0)
+
+
+def test_an_answer_that_a_server_cut_short_by_itself_is_asked_for_with_room(server):
+    cut = Reply('{"terms": [{"name": "a', finish="length")
+    server.script(cut, Reply(json.dumps({"terms": [TERM]})))
+    (draft,) = author(server).propose(AuthorBrief(target=GO1, lap=1), 1, 0)
+    assert isinstance(draft, RewardDraft) and len(server.requests) == 2
+    assert "max_tokens" not in server.requests[0] and server.requests[1]["max_tokens"] == 4096
+
+
+def test_an_answer_that_was_cut_is_paid_for(server):
+    server.script(Reply('{"terms": [{"name": "a', finish="length"))
+    small = author(server)
+    small.propose(AuthorBrief(target=GO1, lap=1), 1, 0)
+    assert small.usage.input_tokens + small.usage.output_tokens == server.tokens > 0
+
+
+def test_a_server_that_knows_no_max_tokens_is_asked_without(server):
+    refuses = Reply(status=400, error="Unsupported parameter: 'max_tokens'")
+    server.script(refuses, Reply(json.dumps({"terms": [TERM]})))
+    author(server, max_tokens=500).propose(AuthorBrief(target=GO1, lap=1), 1, 0)
+    assert server.requests[0]["max_tokens"] == 500 and "max_tokens" not in server.requests[1]
