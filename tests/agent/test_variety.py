@@ -104,7 +104,7 @@ def test_the_prompt_names_feet_joints_signs_clock_and_the_trap():
     direction = directions(given, 1)[0]
     text = system_prompt(TARGET, "full", direction) + task_prompt(given, direction, [])
     for said in ("FL, FR, RL, RR", "FL_hip -0.10", "0.02 s", "nose down is positive", "`s.gait_phase` runs from 0 to 1",
-                 "standing still or lying still", "0.50 FL lifts", "negative for a cost"):  # fmt: skip
+                 "standing still, lying still", "0.50 FL lifts", "negative for a cost"):  # fmt: skip
         assert said in text, said
 
 
