@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 from pathlib import Path
 
 from video2reward.agent.folder import RunFolder
+from video2reward.agent.lease import holder
 from video2reward.agent.screen import line_of
 from video2reward.agent.steering import asked
 from video2reward.memory import runs
@@ -18,14 +18,7 @@ _LAST_LINES = 4
 
 def is_alive(run: Path) -> bool:
     """Tell whether a process works on a run: it holds the run's lease."""
-    try:
-        with (run / "lease").open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            return False
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
+    return holder(run) is not None
 
 
 def runs_under(root: Path) -> list[Path]:

@@ -16,17 +16,20 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from pydantic import Field
 from video2reward.agent.folder import RunFolder
 from video2reward.agent.llm import LlmAuthor
 from video2reward.agent.narrate import decisions_of
 from video2reward.agent.offline import OfflineAuthor
+from video2reward.agent.prices import price_of
 from video2reward.agent.session import start
 from video2reward.agent.settings import Settings
 from video2reward.agent.toolbox import Toolbox, Tools
 from video2reward.evals.scripted_openai import Reply, ScriptedOpenAI, serve
 from video2reward.memory.records import Attempt, MotionTarget, Record, RewardDraft, RunRequest
 
-MODEL = "scripted"
+MODEL = "gpt-4o-mini"
+"""The name the server answers to: one that the price table knows, so that dollars can be compared."""
 _PROMPT_TOKENS, _COMPLETION_TOKENS = 1234, 321
 
 
@@ -38,10 +41,13 @@ class Compared(Record):
     calls: int
     tokens_claimed: int
     tokens_counted: int
+    usd_claimed: float = Field(description="what the server's tokens cost by the price that was set")
+    usd_counted: float
 
     @property
     def same(self) -> bool:
-        return self.offline == self.model and self.tokens_claimed == self.tokens_counted
+        paid = abs(self.usd_claimed - self.usd_counted) < 1e-9
+        return self.offline == self.model and self.tokens_claimed == self.tokens_counted and paid
 
 
 def same_records(
@@ -58,6 +64,8 @@ def same_records(
     offline, model = folder / "offline", folder / "model"
     start(request.model_copy(update={"out": offline, "author": "offline"}), tools=tools(), author=OfflineAuthor())
     answers = [reply for draft in _asked_for(RunFolder(offline)) for reply in (*faults, _answer(draft))]
+    price = price_of(MODEL)
+    assert price, f"the price table has no {MODEL}"
     with serve() as server:
         server.script(*answers, Reply(status=500, error="more was asked for than the offline author wrote"))
         author = LlmAuthor(MODEL, _settings(server), examine)
@@ -69,6 +77,8 @@ def same_records(
             calls=len(server.requests),
             tokens_claimed=server.tokens,
             tokens_counted=spent["tokens"],
+            usd_claimed=price.usd(server.input_tokens, server.tokens - server.input_tokens),
+            usd_counted=spent["usd"],
         )
 
 
@@ -136,6 +146,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for one, two in zip(compared.offline, compared.model, strict=False):
         print(f"offline  {one}\nmodel    {two}")
     print(f"tokens   {compared.tokens_claimed} claimed in {compared.calls} calls, {compared.tokens_counted} counted")
+    print(f"dollars  {compared.usd_claimed:.6f} claimed, {compared.usd_counted:.6f} counted")
     print("the same" if compared.same else "NOT THE SAME")
     return 0 if compared.same else 1
 

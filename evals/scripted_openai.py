@@ -108,12 +108,13 @@ class ScriptedOpenAI:
         self.keys: list[str] = []
         self.models: list[dict[str, Any]] = []
         self.tokens = 0
-        """All tokens that its whole answers claimed to have used."""
+        """All tokens that its whole answers claimed to have used; `input_tokens` of them were read."""
+        self.input_tokens = 0
 
     def script(self, *replies: Scripted) -> None:
         self.replies = list(replies)
         self.requests.clear()
-        self.tokens = 0
+        self.tokens = self.input_tokens = 0
 
     def next(self, request: dict[str, Any]) -> Reply:
         scripted = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
@@ -145,6 +146,7 @@ def serve(port: int = 0) -> Iterator[ScriptedOpenAI]:
             model = request.get("model", "")
             if reply.status == 200 and reply.raw is None and not reply.cut:
                 state.tokens += reply.prompt_tokens + reply.completion_tokens
+                state.input_tokens += reply.prompt_tokens
             if request.get("stream") and reply.status == 200 and reply.raw is None:
                 usage = bool((request.get("stream_options") or {}).get("include_usage"))
                 self._stream(reply, reply.events(model, usage=usage))

@@ -12,7 +12,7 @@ from video2reward.agent.chat import Chat, GrammarBrain, History, asker
 from video2reward.agent.chat_model import ModelBrain
 from video2reward.agent.cli import main
 from video2reward.agent.desk import Desk
-from video2reward.agent.graph import lease
+from video2reward.agent.lease import lease
 from video2reward.agent.session import start
 from video2reward.agent.settings import Settings
 from video2reward.agent.steering import asked
