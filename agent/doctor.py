@@ -109,7 +109,7 @@ def _gl() -> Iterator[Finding]:
 
 def _people() -> Iterator[Finding]:
     from video2reward.memory.errors import MissingPart
-    from video2reward.tools.models import find_model
+    from video2reward.tools.models import find_model, list_models
 
     code = "import mediapipe; from mediapipe.tasks.python import vision; vision.PoseLandmarker; print('fine')"
     if _in_a_process(code) is None:
@@ -124,7 +124,14 @@ def _people() -> Iterator[Finding]:
     try:
         yield Finding(what="pose model", state="ok", said=str(find_model("blazepose")))
     except MissingPart as error:
-        yield Finding(what="pose model", state="note", said=error.what, cure="video2reward models pull")
+        yield Finding(what="pose model", state="note", said=error.what, cure="video2reward models pull blazepose")
+    others = [status for status in list_models() if status.model.name != "blazepose"]
+    here = [status.model.name for status in others if status.path]
+    yield Finding(
+        what="more pose models",
+        state="ok",
+        said=f"here: {', '.join(here) or 'none'}; QuadNet for animals is in the package (see: video2reward models)",
+    )
 
 
 def _protection() -> Iterator[Finding]:

@@ -21,7 +21,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Literal
 
-from video2reward.evals.odd_clips import write_subject
+from video2reward.evals.drawn_clips import write_subject
 from video2reward.memory.errors import V2RError
 
 MAX_SECONDS = 20.0

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 from video2reward.agent.cli import main
+from video2reward.evals.drawn_clips import write_subject
 from video2reward.evals.fuzz_clips import Verdict, Worker, fuzz, mutate
-from video2reward.evals.odd_clips import MAX_MEMORY_MB, ODD_CLIPS, describe_odd, write_subject
+from video2reward.evals.odd_clips import MAX_MEMORY_MB, ODD_CLIPS, describe_odd
 from video2reward.memory.errors import MissingPart
 from video2reward.tools.models import find_model
 

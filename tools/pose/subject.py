@@ -110,6 +110,7 @@ def _score(track: _Track, num_frames: int) -> float:
     centres = np.stack([sighting.centre_px for sighting in track.sightings])
     travel = float(np.ptp(centres[:, 0])) / height
     relative = (xy - centres[:, None]) / height
-    swing = float(np.nanmax(np.nanstd(relative[..., 0], axis=0), initial=0.0)) if len(xy) > 4 else 0.0
+    often = np.isfinite(relative[..., 0]).sum(0) > 4
+    swing = float(np.nanstd(relative[:, often, 0], axis=0).max(initial=0.0))
     share = len(track.sightings) / max(num_frames, 1)
     return share * confidence * (0.2 + min(travel, 3.0) + 5.0 * min(swing, 0.3))

@@ -93,10 +93,11 @@ def save_heatmaps(path: Path, num_points: int, input_size: tuple[int, int]) -> P
     return _save(path, nodes, constants, [1, 3, height, width], outputs)
 
 
-def save_yolox(path: Path, classes: Mapping[int, tuple[int, int, int]], size: tuple[int, int]) -> Path:
+def save_yolox(path: Path, classes: Mapping[int, tuple[int, int, int]], size: tuple[int, int], finest: int = 8) -> Path:
     """Write a network like YOLOX's: raw BGR in, (1, cells, 85) out; a cell is sure where it sees a class's RGB colour.
 
-    Every cell proposes a box of four cells by three around its middle; the sure ones lie where the colour is.
+    Every cell proposes a box of four cells by three around its middle; the sure ones lie where the colour is. Cells
+    finer than `finest` are never sure.
     """
     width, height = size
     nodes: list[onnx.NodeProto] = []
@@ -112,7 +113,7 @@ def save_yolox(path: Path, classes: Mapping[int, tuple[int, int, int]], size: tu
         nodes.append(helper.make_node("AveragePool", ["input"], [f"mean{tag}"], **pool))
         scores = []
         for label in range(80):
-            if label not in classes:
+            if label not in classes or stride < finest:
                 scores.append("zero" + tag)
                 continue
             colour = np.array(classes[label][::-1], np.float32)[None, :, None, None]
