@@ -204,6 +204,15 @@ class Play:
 
 
 @dataclass(frozen=True)
+class Export:
+    """Write a run's best policy as ONNX and TorchScript, with its contract, its robot and a runner."""
+
+    run: RunFolderArg
+    out: Annotated[Path | None, arg(metavar="DIR")] = None
+    """Folder to fill; by default export/ beside the policy."""
+
+
+@dataclass(frozen=True)
 class Runs:
     """List what has been run, best first."""
 
@@ -271,6 +280,7 @@ Command = (
     | Annotated[Judge, subcommand("judge")]
     | Annotated[Recall, subcommand("recall")]
     | Annotated[Play, subcommand("play")]
+    | Annotated[Export, subcommand("export")]
     | Annotated[Runs, subcommand("runs")]
     | Annotated[Doctor, subcommand("doctor")]
     | Annotated[Models, subcommand("models")]

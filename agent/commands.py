@@ -181,6 +181,16 @@ def chat(command: cli.Chat) -> int:
     return 0
 
 
+def export(command: cli.Export) -> int:
+    """Export a policy and say how to run it."""
+    from video2reward.tools.export import export_run
+
+    folder = export_run(command.run, command.out)
+    print(f"{folder}: policy.onnx, policy.torchscript.pt, contract.json, model.xml, run_policy.py")
+    print(f"try it: python {folder / 'run_policy.py'} 10")
+    return 0
+
+
 COMMANDS: dict[str, Callable[[Any], int]] = {
     "Run": run,
     "Chat": chat,
@@ -192,6 +202,7 @@ COMMANDS: dict[str, Callable[[Any], int]] = {
     "Judge": judge,
     "Recall": recall,
     "Play": play,
+    "Export": export,
     "Runs": list_runs,
     "Doctor": doctor,
     "Models": models,

@@ -278,6 +278,40 @@ class TrainingRun(StoredRecord):
     term_means: dict[str, float] = Field(default_factory=dict)
 
 
+# --- a policy that leaves the house ----------------------------------------------------------------------------------
+
+
+class ObservationPart(Record):
+    """One stretch of the observation vector."""
+
+    name: str
+    size: int
+    scale: float = Field(description="what the quantity is multiplied by")
+    what: str = Field(description="the quantity, its frame and its unit")
+
+
+class PolicyContract(StoredRecord):
+    """All that running an exported policy takes: what goes in, in which order, and what its actions mean."""
+
+    robot: str
+    control_hz: float
+    physics_step_s: float = Field(description="of the model.xml beside it")
+    observation: tuple[ObservationPart, ...]
+    joint_names: tuple[str, ...]
+    default_joint_pos: tuple[float, ...] = Field(description="rad")
+    action_scale: tuple[float, ...] = Field(description="rad: joint target = default + scale x action")
+    action_limit: float
+    command_speed_m_s: float
+    stride_frequency_hz: float = Field(description="the gait clock runs through [0, 1) at this rate")
+    feet: tuple[str, ...]
+    phase_offsets: tuple[float, ...]
+    stance_table: tuple[tuple[float, ...], ...] = Field(
+        description="per foot, the expected stance over its own phase (clock - offset) mod 1, in equal bins"
+    )
+    policy_sha256: str
+    notes: tuple[str, ...] = ()
+
+
 # --- judgement -------------------------------------------------------------------------------------------------------
 
 

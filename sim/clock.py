@@ -10,6 +10,11 @@ from torch import Tensor
 _NUM_BINS = 400
 
 
+def stance_table(duty: tuple[float, ...]) -> Tensor:
+    """Return the expected stance over a foot's own phase, (num_feet, bins), as `stance_schedule` looks it up."""
+    return _stance_table(tuple(duty)).clone()
+
+
 def stance_schedule(gait_phase: Tensor, offsets: tuple[float, ...], duty: tuple[float, ...]) -> Tensor:
     """Return the expected stance (num_envs, num_feet) for a clock (num_envs,)."""
     table = _stance_table(tuple(duty))

@@ -17,7 +17,7 @@ from video2reward.sim.contract import RewardState, Term
 from video2reward.sim.robots.model import load_model
 from video2reward.sim.state import FeetState, SensorLayout, feet_state, rotate_inverse
 
-_MAX_ACTION = 6.0
+MAX_ACTION = 6.0
 _UPRIGHT = -0.6  # gravity's third component in the trunk's frame: a tilt of 53 degrees is a fall
 
 
@@ -87,7 +87,7 @@ class LocomotionEnv(VecEnv):
     def step(self, actions: Tensor) -> tuple[TensorDict, Tensor, Tensor, dict]:
         """Advance one control step; return observations, rewards, dones and `time_outs` / `fell` (num_envs,)."""
         self.last_action = self.action
-        self.action = actions.detach().clamp(-_MAX_ACTION, _MAX_ACTION)
+        self.action = actions.detach().clamp(-MAX_ACTION, MAX_ACTION)
         self.backend.step(self.default_joint_pos + self.action_scale * self.action, self.num_substeps)
         self.gait_phase = (self.gait_phase + self.target.stride_frequency_hz * self.step_s) % 1.0
         self.episode_length_buf += 1

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from video2reward.memory.records import RunResult
 
@@ -29,11 +30,35 @@ def run(tmp_path, *options) -> RunResult:
     return result
 
 
+def exported_gait(folder, out) -> tuple[str, float, float]:
+    """Export a run's policy, replay the ONNX file in MuJoCo, and measure it: label, m/s, strides/s."""
+    from video2reward.tools.export import export_run
+    from video2reward.tools.gait_labels import gait_label
+
+    export_run(folder, out)
+    code = "import sys, numpy as np, run_policy, pathlib; p, c = run_policy.main(pathlib.Path(sys.argv[1]), 10.0); "
+    code += "np.savez(sys.argv[2], path=p, contact=c)"
+    subprocess.run([sys.executable, "-c", code, str(out), str(out / "replay.npz")], cwd=out, check=True)
+    replay = np.load(out / "replay.npz")
+    path, contact = replay["path"][100:], replay["contact"][100:]
+    landed = [np.flatnonzero(np.diff(foot.astype(int)) > 0) for foot in contact.T]
+    steps_per_stride = (landed[0][-1] - landed[0][0]) / (len(landed[0]) - 1)
+    turns = [np.angle(np.exp(2j * np.pi * foot / steps_per_stride).mean()) / (2 * np.pi) for foot in landed]
+    limbs = ("FL", "FR", "RL", "RR")
+    phases = {limb: (turn - turns[0]) % 1.0 for limb, turn in zip(limbs, turns, strict=True)}
+    duty = dict(zip(limbs, contact.mean(0).tolist(), strict=True))
+    label, _ = gait_label("quadruped", phases, duty)
+    return label, (path[-1, 0] - path[0, 0]) / ((len(path) - 1) * 0.02), 50.0 / steps_per_stride
+
+
 def test_the_example_becomes_a_trotting_go1(tmp_path):
     examples = ROOT / "examples"
     result = run(tmp_path, examples / "dog_trot.mp4", "--keypoints", examples / "dog_trot_keypoints.csv")
     assert result.status == "passed" and result.best
     assert result.best.gait == "trot" and result.best.gsi > 0.6
+    assert exported_gait(tmp_path / "run", tmp_path / "export") == (
+        "trot", pytest.approx(result.best.speed_m_s, rel=0.1), pytest.approx(result.best.stride_frequency_hz, rel=0.05)
+    )  # fmt: skip
 
 
 @needs_clips

@@ -25,7 +25,20 @@ def test_a_command_of_the_readme_is_understood(line):
 
 
 def test_every_command_stands_in_the_readme_or_is_named_there():
-    for name in ("run", "describe", "train", "judge", "recall", "play", "runs", "doctor", "models", "robot", "bench"):
+    for name in (
+        "run",
+        "describe",
+        "train",
+        "judge",
+        "recall",
+        "play",
+        "runs",
+        "doctor",
+        "models",
+        "robot",
+        "export",
+        "bench",
+    ):
         assert f"video2reward {name}" in README
 
 

@@ -45,6 +45,18 @@ def load_model(
     touches the floor) per body.
     The key `home` stands on the floor in the default pose, its controls set to hold it.
     """
+    return _compile(_build(config, timestep_s, visual=visual, full_collision=full_collision), config)
+
+
+def model_xml(config: RobotConfig, *, timestep_s: float = 0.005) -> str:
+    """Return the robot on its floor as an MJCF that needs no other file, with colours, sensors and the home key."""
+    spec = _build(config, timestep_s, visual=True, full_collision=True)
+    spec.key("home").qpos = _compile(spec, config).key("home").qpos.copy()
+    spec.compile()
+    return spec.to_xml()
+
+
+def _build(config: RobotConfig, timestep_s: float, *, visual: bool, full_collision: bool) -> mujoco.MjSpec:
     import mujoco
 
     if not config.mjcf_path.exists():
@@ -60,6 +72,10 @@ def load_model(
     _set_solver(spec, timestep_s)
     pose = list(config.default_joint_pos)
     spec.add_key(name="home", qpos=[0, 0, config.standing_height_m, 1, 0, 0, 0, *pose], ctrl=pose)
+    return spec
+
+
+def _compile(spec: mujoco.MjSpec, config: RobotConfig) -> mujoco.MjModel:
     model = spec.compile()
     _put_home_on_the_floor(model, config)
     return model
