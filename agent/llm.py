@@ -7,9 +7,7 @@ are fitted by rule, need no model.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 
 from video2reward.agent.answers import BadAnswer, answer_schema, draft_from, read_answer
 from video2reward.agent.authors import AuthorBrief, Bill, Unusable, Usage
@@ -19,7 +17,6 @@ from video2reward.agent.menu import choice_schema, menu, read_choice
 from video2reward.agent.model import Message, ModelClient, PromptTooLong
 from video2reward.agent.settings import PromptMode, Settings, model_settings
 from video2reward.agent.variety import Direction, directions
-from video2reward.memory import runs
 from video2reward.memory.errors import AuthorFailed, BadReward, MissingPart
 from video2reward.memory.records import MotionTarget, RewardDraft
 
@@ -176,14 +173,10 @@ def require_server(name: str, settings: Settings, otherwise: str) -> None:
 
 def problem_with(draft: RewardDraft, target: MotionTarget) -> str:
     """Return why a draft could not be trained with, by the same guard and trial that it will meet."""
-    from video2reward.tools.write_reward import compose, refusal
+    from video2reward.tools.write_reward import compose, examine
 
     try:
-        source = compose(draft, target)
+        tried = examine(compose(draft, target), target)
     except BadReward as error:
         return str(error)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "reward.py").write_text(source, encoding="utf-8")
-        runs.save(target, folder / "target.json")
-        return refusal(folder / "reward.py", folder / "target.json")
+    return " ".join([tried.problem, *(f"Also, {remark}" for remark in tried.remarks)]) if tried.problem else ""

@@ -240,6 +240,20 @@ class RewardProgram(StoredRecord):
     edits: tuple[str, ...] = ()
     status: Literal["ok", "rejected"] = "ok"
     reason: str = ""
+    remarks: tuple[str, ...] = Field((), description="what may be trained with but looks like a mistake")
+
+
+class TrialReport(Record):
+    """What a reward earns per step on scripted states; `problem` is empty where it may be trained with."""
+
+    problem: str = ""
+    remarks: tuple[str, ...] = Field((), description="what may be trained with but looks like a mistake")
+    gait: float = 0.0
+    standing: float = 0.0
+    lying: float = 0.0
+    vibrating: float = 0.0
+    by_term: dict[str, float] = Field({}, description="weight x term, mean over the scripted gait")
+    seconds_per_call: float = Field(0.0, description="all terms, 4096 environments")
 
 
 # --- training --------------------------------------------------------------------------------------------------------

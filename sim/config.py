@@ -125,6 +125,11 @@ def robot_files(name: str) -> tuple[Path, ...]:
     return (Path(name), robot_config(name).mjcf_path) if name.endswith(CARD_FILE) else ()
 
 
+def robot_from_json(text: str) -> RobotConfig:
+    """Read what `card_json` wrote, for a process that cannot reach the card."""
+    return _CARD.validate_json(text)
+
+
 @lru_cache(maxsize=16)
 def read_card(path: Path) -> RobotConfig:
     """Read a robot's card. Raises BadInput where it is missing, damaged, or does not fit itself."""

@@ -64,9 +64,9 @@ def check_source(source: str, robot: RobotConfig | None = None) -> list[Problem]
         return [Problem(_line_in(str(error)), "text", str(error))]
 
 
-def refuse_unsafe(path: Path, robot: RobotConfig | None = None) -> None:
-    """Raise BadReward with the guard's findings where a reward file is not harmless by its text."""
-    _checked_tree(read_text(path), path.name, robot)
+def refuse_unsafe(text: str, name: str, robot: RobotConfig | None = None) -> None:
+    """Raise BadReward with the guard's findings where a reward's text is not harmless."""
+    _checked_tree(text, name, robot)
 
 
 def load_guarded(path: Path, robot: RobotConfig | None = None) -> tuple[Term, ...]:

@@ -41,8 +41,11 @@ def read_text(path: Path) -> str:
         raise BadReward(f"{path} cannot be read as text: {error}.", "Save it as UTF-8.") from None
 
 
-def parse(text: str, name: str = "the reward") -> ast.Module:
-    """Return a reward's syntax tree. Raises BadReward, with the line, for whatever is no Python or too much of it."""
+def parse(text: str, name: str = "the reward", first_line: int = 1) -> ast.Module:
+    """Return a reward's syntax tree. Raises BadReward for whatever is no Python or too much of it.
+
+    `first_line` is what the text's first line is called in what is said.
+    """
     if len(text) > MAX_CHARS:
         raise BadReward(f"{name} is too long: a reward file has at most {MAX_CHARS} characters.")
     if _COOKIE.match(text):
@@ -52,8 +55,8 @@ def parse(text: str, name: str = "the reward") -> ast.Module:
         tree = ast.parse(text)
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", None)
-        said = getattr(error, "msg", None) or error
-        raise BadReward(f"{name} is not Python{f' at line {line}' if line else ''}: {said}.") from None
+        where = f" at line {line + first_line - 1}" if line else ""
+        raise BadReward(f"{name} is not Python{where}: {getattr(error, 'msg', None) or error}.") from None
     except (RecursionError, MemoryError):
         raise _deep(name, None) from None
     level: list[tuple[ast.AST, int]] = [(tree, 1)]

@@ -27,9 +27,9 @@ import torch
 from torch import Tensor
 from video2reward.memory import runs
 from video2reward.memory.errors import BadReward, V2RError
-from video2reward.memory.records import MotionTarget, Record
+from video2reward.memory.records import MotionTarget, TrialReport
 from video2reward.sim import scripted
-from video2reward.sim.config import robot_config
+from video2reward.sim.config import RobotConfig, robot_config, robot_from_json
 from video2reward.sim.contract import RewardState, Term
 from video2reward.sim.guard import load_guarded_text
 from video2reward.sim.lockdown import Limits, lock_down
@@ -50,19 +50,6 @@ _SAID = {
 _WHOLE = ("gait", "standing", "lying", "vibrating", "falling", "flight", "rough")
 
 
-class TrialReport(Record):
-    """What a reward earns per step on scripted states; `problem` is empty where it may be trained with."""
-
-    problem: str = ""
-    remarks: tuple[str, ...] = ()
-    gait: float = 0.0
-    standing: float = 0.0
-    lying: float = 0.0
-    vibrating: float = 0.0
-    by_term: dict[str, float] = {}
-    seconds_per_call: float = 0.0
-
-
 def try_reward(path: Path, target: MotionTarget) -> TrialReport:
     """Try a reward file; what is wrong with it is in the report."""
     try:
@@ -71,18 +58,17 @@ def try_reward(path: Path, target: MotionTarget) -> TrialReport:
         return TrialReport(problem=str(error))
 
 
-def try_text(text: str, target: MotionTarget, name: str = "reward.py") -> TrialReport:
-    """Try a reward's text; what is wrong with it is in the report."""
+def try_text(text: str, target: MotionTarget, name: str = "reward.py", robot: RobotConfig | None = None) -> TrialReport:
+    """Try a reward's text; what is wrong with it is in the report. Without `robot`, it is the target's."""
     torch.set_num_threads(1)
+    robot = robot or robot_config(target.robot)
     try:
-        terms = load_guarded_text(text, name, robot_config(target.robot))
-        return _tried(terms, target)
+        return _tried(load_guarded_text(text, name, robot), target, robot)
     except BadReward as error:
         return TrialReport(problem=str(error))
 
 
-def _tried(terms: tuple[Term, ...], target: MotionTarget) -> TrialReport:
-    robot = robot_config(target.robot)
+def _tried(terms: tuple[Term, ...], target: MotionTarget, robot: RobotConfig) -> TrialReport:
     states = {
         "gait": scripted.scripted_gait(robot, target),
         "standing": scripted.standing_still(robot, target),
@@ -207,7 +193,7 @@ def _remarks(
 
 
 def serve(seconds: float) -> None:
-    """Answer requests, a line of JSON each with `text` and `target`, until standard input ends."""
+    """Answer requests, a line of JSON each with `text`, `target` and `robot`, until standard input ends."""
     for line in sys.stdin:
         print(_answered_apart(line, seconds), flush=True)
 
@@ -216,18 +202,8 @@ def _answered_apart(line: str, seconds: float) -> str:
     """Try one request in a fork that locks itself down; return its report, or what became of it."""
     told, tell = os.pipe()
     if (child := os.fork()) == 0:
-        os.close(told)
         try:
-            lock_down(Limits(cpu_s=int(seconds) + 1, file_bytes=1 << 20))
-            asked = json.loads(line)
-            report = try_text(asked["text"], MotionTarget.model_validate(asked["target"]))
-            os.write(tell, report.model_dump_json().encode()[: 1 << 16])
-        except MemoryError:
-            os.write(
-                tell, TrialReport(problem="the reward takes more memory than a trial has.").model_dump_json().encode()
-            )
-        except (V2RError, ValueError, RuntimeError) as error:
-            os.write(tell, TrialReport(problem=f"the trial failed: {error}").model_dump_json().encode())
+            _answer(line, seconds, tell)
         finally:
             os._exit(0)
     os.close(tell)
@@ -246,6 +222,23 @@ def _answered_apart(line: str, seconds: float) -> str:
         "the trial ended without a word: the reward takes more memory or time than it may."
     )  # fmt: skip
     return TrialReport(problem=said).model_dump_json()
+
+
+def _answer(line: str, seconds: float, tell: int) -> None:
+    """Try one request and write its report. Requests and answers of others are out of reach: their pipes are closed."""
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(nothing, stream)
+    try:
+        lock_down(Limits(cpu_s=int(seconds) + 1, file_bytes=1 << 20))
+        asked = json.loads(line)
+        target = MotionTarget.model_validate(asked["target"])
+        report = try_text(asked["text"], target, robot=robot_from_json(asked["robot"]))
+    except MemoryError:
+        report = TrialReport(problem="the reward takes more memory than a trial has.")
+    except (V2RError, ValueError, RuntimeError) as error:
+        report = TrialReport(problem=f"the trial failed: {type(error).__name__}: {error}")
+    os.write(tell, report.model_dump_json().encode())
 
 
 def main(argv: list[str] | None = None) -> int:

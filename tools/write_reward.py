@@ -8,18 +8,15 @@ from __future__ import annotations
 import ast
 import json
 import keyword
-import tempfile
 import textwrap
 from pathlib import Path
 
 from video2reward.memory import runs
 from video2reward.memory.errors import BadReward
-from video2reward.memory.records import MotionTarget, RewardDraft, RewardProgram, RewardTerm
-from video2reward.sim.config import robot_config, robot_files, robot_title
-from video2reward.tools.run_confined import Outcome, run_confined
+from video2reward.memory.records import MotionTarget, RewardDraft, RewardProgram, RewardTerm, TrialReport
+from video2reward.sim.config import robot_config, robot_title
+from video2reward.sim.reward_text import parse, read_text
 
-TRIAL_MODULE = "video2reward.sim.trial"
-TRIAL_TIMEOUT_S = 60.0
 _LINE = 116
 
 
@@ -33,13 +30,12 @@ def write_reward(draft: RewardDraft, target: MotionTarget, folder: Path, *, atte
     folder.mkdir(parents=True, exist_ok=True)
     runs.save(target, folder / "target.json")
     runs.save(draft, folder / "draft.json")
-    reason = ""
     try:
         source = compose(draft, target)
+        tried = examine(source, target)
     except BadReward as error:
-        source, reason = _unusable(draft), str(error)
+        source, tried = _unusable(draft), TrialReport(problem=str(error))
     runs.write_atomic(folder / "reward.py", source)
-    reason = reason or refusal(folder / "reward.py", folder / "target.json")
     program = RewardProgram(
         id=attempt,
         path="reward.py",
@@ -50,8 +46,9 @@ def write_reward(draft: RewardDraft, target: MotionTarget, folder: Path, *, atte
         rationale=draft.rationale,
         parent=draft.parent,
         edits=draft.edits,
-        status="rejected" if reason else "ok",
-        reason=reason,
+        status="rejected" if tried.problem else "ok",
+        reason=tried.problem,
+        remarks=tried.remarks,
     )
     runs.save(program, folder / "program.json")
     return program
@@ -62,8 +59,9 @@ def adopt_reward(path: Path, target: MotionTarget, folder: Path, *, attempt: str
     terms = _terms_of(path)
     folder.mkdir(parents=True, exist_ok=True)
     runs.save(target, folder / "target.json")
-    runs.write_atomic(folder / "reward.py", path.read_text(encoding="utf-8"))
-    reason = refusal(folder / "reward.py", folder / "target.json")
+    source = read_text(path)
+    runs.write_atomic(folder / "reward.py", source)
+    tried = examine(source, target)
     program = RewardProgram(
         id=attempt,
         path="reward.py",
@@ -72,8 +70,9 @@ def adopt_reward(path: Path, target: MotionTarget, folder: Path, *, attempt: str
         serves={name: serves for name, (_, serves) in terms.items()},
         author="a person",
         rationale=f"written by hand: {path.name}",
-        status="rejected" if reason else "ok",
-        reason=reason,
+        status="rejected" if tried.problem else "ok",
+        reason=tried.problem,
+        remarks=tried.remarks,
     )
     runs.save(program, folder / "program.json")
     return program
@@ -136,41 +135,20 @@ def motion_of(reward: Path, robot: str) -> MotionTarget | None:
     return contract.motion_of(reward, robot_config(robot))
 
 
-def refusal(reward: Path, target: Path) -> str:
-    """Return why a reward may not be trained with, or "" where it may: first the guard, then the trial.
+def examine(source: str, target: MotionTarget) -> TrialReport:
+    """Return what is wrong with a reward's text and what is remarkable: first the guard, here, then the trial.
 
-    The trial calls every term on scripted states in a process of its own, and standing still must not win.
+    The trial calls every term on scripted states behind the operating system's layer; what a robot could earn without
+    moving is refused there.
     """
     from video2reward.sim.guard import refuse_unsafe
+    from video2reward.tools.trials import try_confined
 
     try:
-        refuse_unsafe(reward)
+        refuse_unsafe(source, "reward.py", robot_config(target.robot))
     except BadReward as error:
-        return str(error)
-    files = (reward.resolve(), target.resolve())
-    robot = runs.load(MotionTarget, target).robot
-    with tempfile.TemporaryDirectory(prefix="v2r-trial-") as folder:
-        done = run_confined(
-            TRIAL_MODULE,
-            [str(path) for path in files],
-            Path(folder),
-            readable=(*files, *robot_files(robot)),
-            timeout_s=TRIAL_TIMEOUT_S,
-        )
-    return _trial_verdict(done)
-
-
-def _trial_verdict(done: Outcome) -> str:
-    if done.exit_code is None:
-        return f"the reward was still computing after {TRIAL_TIMEOUT_S:.0f} s on a handful of states."
-    try:
-        problem = str(json.loads(done.stdout.strip().splitlines()[-1])["problem"])
-    except (IndexError, KeyError, TypeError, ValueError):
-        words = done.stderr.strip().splitlines()
-        return f"the trial ended with exit code {done.exit_code}: {words[-1] if words else 'no word'}"
-    if done.exit_code and not problem:
-        return f"the trial ended with exit code {done.exit_code}."
-    return problem
+        return TrialReport(problem=str(error))
+    return try_confined(source, target)
 
 
 def _checked_body(term: RewardTerm) -> str:
@@ -178,11 +156,8 @@ def _checked_body(term: RewardTerm) -> str:
     if not term.name.isidentifier() or keyword.iskeyword(term.name) or term.name.startswith("_"):
         raise BadReward(f"{term.name!r} is not a name for a term; use words_with_underscores.")
     body = textwrap.dedent(term.body.replace("\t", "    ")).strip("\n").rstrip()
-    try:
-        module = ast.parse("def body(s):\n" + textwrap.indent(body, "    "))
-    except (SyntaxError, ValueError) as error:
-        line = (getattr(error, "lineno", None) or 2) - 1
-        raise BadReward(f"the body of {term.name} is not Python at its line {line}: {error.msg}.") from None
+    # One line above the body, so that its lines are counted from one.
+    module = parse("def body(s):\n" + textwrap.indent(body, "    "), f"the body of {term.name}", first_line=0)
     function = module.body[0]
     if len(module.body) != 1 or not isinstance(function, ast.FunctionDef):
         raise BadReward(f"the body of {term.name} holds more than the statements of one function.")
@@ -236,16 +211,7 @@ def _library_names() -> set[str]:
 
 def _terms_of(path: Path) -> dict[str, tuple[float, str]]:
     """Read (weight, serves) by term from a file's text, without running it. Raises BadReward."""
-    try:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise BadReward(f"{path} is not there.", "Name a reward file with --reward.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadReward(f"{path} cannot be read as text: {error}.") from None
-    except (SyntaxError, ValueError) as error:
-        line = getattr(error, "lineno", None)
-        where = f" at line {line}" if line else ""
-        raise BadReward(f"{path} is not Python{where}: {getattr(error, 'msg', error)}.") from None
+    tree = parse(read_text(path), path.name)
     found: dict[str, tuple[float, str]] = {}
     for node in tree.body:
         if not isinstance(node, ast.FunctionDef):

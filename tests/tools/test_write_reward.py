@@ -70,7 +70,7 @@ def test_no_text_of_the_author_escapes_its_quotes(text):
 @pytest.mark.parametrize(
     ("bad", "said"),
     [
-        (term(body="return (s.base_height_m"), "not Python at its line 1"),
+        (term(body="return (s.base_height_m"), "not Python at line 1"),
         (term(body="x = 1"), "returns nothing"),
         (term("class", MATCH), "not a name"),
         (term(body="return s.base_height_m\n\nimport os"), "import"),
