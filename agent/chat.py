@@ -171,10 +171,10 @@ def asker(always: bool, console: Console) -> Callable[[str], bool]:
 
     def ask(question: str) -> bool:
         if always:
-            console.print(f"{question} yes (--yes)", markup=False)
+            console.print(f"{question} yes (--yes)", markup=False, soft_wrap=True)
             return True
         if not sys.stdin.isatty():
-            console.print(f"{question} Nobody is here to ask; give --yes to allow it.", markup=False)
+            console.print(f"{question} Nobody is here to ask; give --yes to allow it.", markup=False, soft_wrap=True)
             return False
         return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
 

@@ -41,7 +41,7 @@ def chat_tools(desk: Desk) -> list[Any]:
     def render_and_critique(run: str = "") -> str:
         """Judge the best policy of a run again on fresh seeds: gates, similarity, verdict. Takes half a minute."""
         folder = run_named(run) or desk.use(str(desk.now.run or ""))
-        return desk.command(["judge", str(folder)]).strip()
+        return desk.commands.run(["judge", str(folder)]).strip()
 
     def recall_rewards(clip: str = "", keypoints: str = "", robot: str = "") -> str:
         """Say which remembered rewards are near a clip in motion, and how they differ."""
@@ -165,8 +165,8 @@ def _train(desk: Desk, reward: Path, robot: str, minutes: float) -> str:
         raise BadInput(
             f"{out} is there already: this reward was trained with.", f"Judge it: render_and_critique {out}."
         )
-    process = desk.spawn(
+    process = desk.commands.spawn(
         ["train", "--reward", str(reward.absolute()), "--robot", robot, "--minutes", f"{minutes:g}", "--out", str(out)],
         out.name,
     )
-    return f"Training goes on in {out} (process {process}); its verdict will be {out / 'critique.json'}."
+    return f"Training goes on in {out} (process {process.pid}); its verdict will be {out / 'critique.json'}."

@@ -7,31 +7,21 @@ ends no run. Each action returns what to say, or raises V2RError with what is wr
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from video2reward.agent import narrate
 from video2reward.agent import steering as steer
+from video2reward.agent.apart import Commands, last_words
 from video2reward.agent.settings import Settings
 from video2reward.memory import runs
-from video2reward.memory.errors import BadInput, V2RError
+from video2reward.memory.errors import BadInput
 from video2reward.memory.recall import memory_home
 from video2reward.memory.records import Recollection, Steering, StoredRecord
 
 _CLIPS = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".gif", ".m4v")
-_BEGUN_WITHIN_S = 20.0
-_REFUSED_WITHIN_S = 4.0
-"""A night that cannot begin says so within this time."""
-_POLL_S = 0.2
-_COMMAND_TIMEOUT_S = 600.0
 _MINUTES, _UNTIL, _USD = 10.0, "07:00", 5.0
-
-
-_CHILDREN: list[subprocess.Popen[bytes]] = []
-"""What this process has started; looked at now and then, so that none that ended is left undead."""
 
 
 class Remembered(StoredRecord):
@@ -62,6 +52,7 @@ class Desk:
         self.settings = settings or Settings()
         self.home = home or memory_home() / "chat"
         self.home.mkdir(parents=True, exist_ok=True)
+        self.commands = Commands(self.home)
         try:
             self.now = runs.load(Remembered, self.home / "about.json")
         except BadInput:
@@ -93,7 +84,7 @@ class Desk:
             arguments.append("--unsafe")
         if steering:
             arguments += ["--wish", steering.model_dump_json()]
-        self._begin(arguments, out)
+        self.commands.begin(arguments, out)
         self._note(run=out, clip=clip, keypoints=keypoints, robot=robot, told=0)
         asked = f" It is told: {steering.said}." if steering else ""
         return (
@@ -134,7 +125,7 @@ class Desk:
         if result and result.status != "stopped":
             return f"{run.name} is finished ({result.status}). Say what shall be different, and a new run begins."
         request = narrate.request_of(run)
-        self._begin(["run", str(request.clip), "--resume", "--out", str(run)], run)
+        self.commands.begin(["run", str(request.clip), "--resume", "--out", str(run)], run)
         self._note(run=run)
         return f"{run.name} goes on where it was left."
 
@@ -151,21 +142,17 @@ class Desk:
         found = [self._clip(clip, None)[0] for clip in clips] or self._clips_in(folder)
         robot, until, usd = robot or self.now.robot, until or _UNTIL, _USD if usd is None else usd
         names = ", ".join(clip.name for clip in found[:4]) + (", …" if len(found) > 4 else "")
-        question = f"Work on {len(found)} clips ({names}) with {robot} until {until}, at most ${usd:g}. Start it?"
+        many = f"{len(found)} clip{'s' * (len(found) > 1)}"
+        question = f"Work on {many} ({names}) with {robot} until {until}, at most ${usd:g}. Start it?"
         if not self.allow(question):
             return "Nothing was started."
         arguments = ["overnight", *map(str, found), "--until", until, "--usd", f"{usd:g}", "--robot", robot]
         arguments += ["--author", self.author, "--critic", self.critic]
-        process = self._spawn(arguments, f"overnight-{time.strftime('%Y%m%d-%H%M%S')}")
-        try:
-            process.wait(_REFUSED_WITHIN_S)
-        except subprocess.TimeoutExpired:
-            pass
-        else:
-            raise BadInput(_last_words(self._last_log))
+        out = self.root.absolute() / f"overnight-{time.strftime('%Y%m%d-%H%M%S')}"
+        self.commands.start_unless_refused([*arguments, "--out", str(out)], out.name)
         return (
-            f"The night has begun: {len(found)} clips until {until}. I send no mail; the morning report's path will be "
-            f"the last line of {self._last_log}."
+            f"The night has begun: {many} until {until}. I send no mail; the morning report will be "
+            f"{out / 'report.html'}, and `video2reward status {out}` tells how far it is."
         )
 
     def recall(self, clip: Path | None, keypoints: Path | None = None, robot: str | None = None) -> str:
@@ -174,7 +161,7 @@ class Desk:
         arguments = ["recall", str(clip), "--json"]
         arguments += ["--keypoints", str(keypoints)] if keypoints else []
         arguments += ["--robot", robot] if robot else []
-        hits = [Recollection.model_validate(hit) for hit in json.loads(self._command(arguments))]
+        hits = [Recollection.model_validate(hit) for hit in json.loads(self.commands.run(arguments))]
         self._note(clip=clip, keypoints=keypoints)
         if not hits:
             return "Nothing is remembered yet that could be compared."
@@ -186,7 +173,7 @@ class Desk:
     def describe(self, clip: Path | None, keypoints: Path | None = None) -> str:
         """Say what a clip shows and how far to trust it."""
         clip, keypoints = self._clip(clip, keypoints)
-        said = self._command(["describe", str(clip)] + (["--keypoints", str(keypoints)] if keypoints else []))
+        said = self.commands.run(["describe", str(clip)] + (["--keypoints", str(keypoints)] if keypoints else []))
         self._note(clip=clip, keypoints=keypoints)
         return said.strip()
 
@@ -225,14 +212,6 @@ class Desk:
             time.sleep(1.0)
         yield narrate.status(run)
 
-    def command(self, arguments: list[str]) -> str:
-        """Run one command of the project to its end and return what it printed. Raises V2RError with its own words."""
-        return self._command(arguments)
-
-    def spawn(self, arguments: list[str], name: str) -> int:
-        """Start a command that outlives the chat; return its process id."""
-        return self._spawn(arguments, name).pid
-
     def use(self, name: str) -> Path:
         """Take a run by its name or path as the one that is talked about."""
         for path in (Path(name), self.root / name):
@@ -248,7 +227,7 @@ class Desk:
         if self.now.run and (self.now.run / "request.json").is_file():
             return self.now.run
         if self.now.run and (log := self.home / f"{self.now.run.name}.log").is_file():
-            raise BadInput(f"{self.now.run.name} could not be run. {_last_words(log)}")
+            raise BadInput(f"{self.now.run.name} could not be run. {last_words(log)}")
         found = narrate.runs_under(self.root)
         if not found:
             raise BadInput("there is no run yet.", 'Start one: "make the go1 trot like clip.mp4".')
@@ -283,45 +262,6 @@ class Desk:
     def _note(self, **changed: object) -> None:
         self.now = self.now.model_copy(update=changed)
         runs.save(self.now, self.home / "about.json")
-
-    def _spawn(self, arguments: list[str], name: str) -> subprocess.Popen[bytes]:
-        _CHILDREN[:] = [child for child in _CHILDREN if child.poll() is None]
-        self._last_log = self.home / f"{name}.log"
-        with self._last_log.open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "video2reward.agent.cli", *arguments],
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-            )  # fmt: skip
-        _CHILDREN.append(process)
-        return process
-
-    def _begin(self, arguments: list[str], run: Path) -> None:
-        """Start a run and wait until it has the folder. Raises BadInput with the words of one that ends before that."""
-        before = len(narrate.events(run))
-        process = self._spawn(arguments, run.name)
-        until = time.monotonic() + _BEGUN_WITHIN_S
-        while time.monotonic() < until:
-            # Its events tell, not its lease: whoever looks at a lease holds it for a moment.
-            if len(narrate.events(run)) > before or process.poll() in (0, 3):
-                return
-            if process.poll() is not None:
-                raise BadInput(_last_words(self._last_log))
-            time.sleep(_POLL_S)
-
-    def _command(self, arguments: list[str]) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "video2reward.agent.cli", *arguments],
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_COMMAND_TIMEOUT_S, check=False,
-        )  # fmt: skip
-        if done.returncode not in (0, 3):
-            words = done.stderr.strip().splitlines()
-            raise V2RError(words[-1].removeprefix("video2reward: ") if words else f"{arguments[0]} failed.")
-        return done.stdout
-
-
-def _last_words(log: Path) -> str:
-    words = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return words[-1].removeprefix("video2reward: ") if words else "It ended without a word."
 
 
 def _meaning(steering: Steering) -> str:
