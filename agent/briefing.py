@@ -16,7 +16,6 @@ from video2reward.memory.records import GaitDescriptor, MotionTarget
 from video2reward.sim.config import GRAVITY_M_S2, RobotConfig, robot_config
 
 _CYCLE_POINTS = 8
-_SHORT_TERMS = ("footfalls", "speed", "heading", "level", "bounce", "smooth")
 _EXAMPLES = {
     "quadruped": ("pace", 0.35, 1.9, (0.55, 0.55, 0.58, 0.58), (0.0, 0.5, 0.02, 0.52)),
     "biped": ("walk", 0.12, 0.85, (0.62, 0.62), (0.0, 0.5)),
@@ -28,14 +27,17 @@ def system_prompt(target: MotionTarget, mode: PromptMode, direction: Direction) 
     """Return the standing part: the job, the answer's form, the contract as the code states it, a whole answer."""
     robot = robot_config(target.robot)
     if mode == "menu":
-        return prompts.fill(prompts.load("author_menu"), menu=menu_text(menu(target, direction.parent)))
+        usual = len(compose(target, first_recipe(target)))
+        ready = menu_text(menu(target, direction.parent))
+        return prompts.fill(prompts.load("author_menu"), menu=ready, usual=str(usual))
     if mode == "short":
         terms = {term.name: term for term in compose(target, first_recipe(target))}
         return prompts.fill(
             prompts.load("author_short"),
+            swing_height=f"{first_recipe(target).swing_height:g}",
             joint_weights=tail(terms["pose"].body, "joint_weights="),
             height=tail(terms["height"].body, "height="),
-            example=_example(robot.name, _SHORT_TERMS),
+            example=_example(robot.name),
         )
     from video2reward.tools.write_reward import allowed_text, contract_text, motion_text
 
@@ -45,7 +47,7 @@ def system_prompt(target: MotionTarget, mode: PromptMode, direction: Direction) 
         allowed=allowed_text(),
         example_robot=robot.name,
         example_motion=motion_text(_example_target(robot)).strip(),
-        example=_example(robot.name, ()),
+        example=_example(robot.name),
     )
 
 
@@ -177,8 +179,8 @@ def _example_target(robot: RobotConfig) -> MotionTarget:
 
 
 @cache
-def _example(robot: str, names: tuple[str, ...]) -> str:
-    """Return a whole answer for the example's motion, with all terms or with those that are named."""
+def _example(robot: str) -> str:
+    """Return a whole answer for the example's motion."""
     target = _example_target(robot_config(robot))
     terms = compose(target, first_recipe(target))
     answer = {
@@ -186,6 +188,6 @@ def _example(robot: str, names: tuple[str, ...]) -> str:
         "edits": [],
         "start_from_parent_policy": False,
     }
-    listed = [json.dumps(term.model_dump()) for term in terms if not names or term.name in names]
+    listed = [json.dumps(term.model_dump()) for term in terms]
     head = json.dumps(answer)[:-1]
     return head + ', "terms": [\n  ' + ",\n  ".join(listed) + "\n]}"
