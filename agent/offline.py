@@ -15,7 +15,7 @@ from video2reward.memory.records import Critique, MotionTarget, RewardDraft, Rew
 from video2reward.sim.config import RobotConfig, robot_config
 
 # Stance comes out shorter than it is rewarded, by about this share of a stride: aim higher.
-_DUTY_LEAD = 0.06
+_DUTY_LEAD = 0.08
 _SWING_HEIGHT = {"quadruped": 0.18, "biped": 0.11}
 _TRUNK_HEIGHT = {"quadruped": 1.1, "biped": 0.98}
 _POSE_WEIGHTS = {
@@ -37,6 +37,8 @@ _WEIGHTS = {
     "smooth": -0.005,
     "height": -5.0,
     "chatter": -8.0,
+    "liftoff": -1.0,
+    "landing": -0.5,
     "soles": -1.0,
 }
 
@@ -244,12 +246,15 @@ def compose(target: MotionTarget, recipe: Recipe) -> tuple[RewardTerm, ...]:
         "pose": ("need: posture", "Stay near the default stance.",
                  f"return default_pose(s, joint_weights={_pose_weights(robot_config(target.robot))})"),
         "level": ("need: balance", "Keep the trunk level.", "return trunk_tilt(s)"),
-        "bounce": ("trunk_bob_leg_lengths", "Do not bounce.", "return trunk_bounce(s)"),
+        "bounce": ("trunk_bob_leg_lengths", "Rise and fall as the gait's pushes have it.", "return trunk_bob(s)"),
         "wobble": ("need: balance", "Do not roll and pitch.", "return trunk_wobble(s)"),
         "smooth": ("need: hardware", "Ask the motors for smooth targets.", "return action_rate(s)"),
         "height": ("need: posture", "Carry the trunk at its height.",
                    f"return trunk_height_error(s, height={_TRUNK_HEIGHT[kind]:g})"),
         "chatter": ("duty_factor", "Land once a stride, not twice.", f"return early_touchdown(s, {schedule})"),
+        "liftoff": ("duty_factor", "Leave the ground cleanly.",
+                    'return stray_touchdown(s, offsets=MOTION["phase_offsets"])'),
+        "landing": ("duty_factor", "Set the feet down gently.", "return hard_landing(s)"),
         "soles": ("need: posture", "Keep the soles level.", "return foot_tilt(s)"),
     }  # fmt: skip
     return tuple(

@@ -273,6 +273,7 @@ class TrainingSpec(StoredRecord):
     max_wall_s: float = 600.0
     checkpoint_every_s: float = 10.0
     stop_when_ready: bool = Field(True, description="end early once the robot keeps the footfalls, the speed, its feet")
+    keep_every_steps: int | None = Field(None, gt=0, description="also keep `policy-<steps>.pt` this often")
     warm_start: str | None = None
     weights: dict[str, float] = Field(default_factory=dict, description="weights that override the file's")
 
@@ -290,6 +291,7 @@ class TrainingRun(StoredRecord):
     progress: str = "progress.jsonl"
     metrics: dict[str, float] = Field(default_factory=dict)
     term_means: dict[str, float] = Field(default_factory=dict)
+    rungs: tuple[str, ...] = Field((), description="what the worker changed on its own, when, and why")
 
 
 # --- a policy that leaves the house ----------------------------------------------------------------------------------

@@ -23,6 +23,17 @@ def stance_schedule(gait_phase: Tensor, offsets: tuple[float, ...], duty: tuple[
     return table[torch.arange(len(duty)), bins]
 
 
+def swing_arc(gait_phase: Tensor, offsets: tuple[float, ...], duty: tuple[float, ...]) -> Tensor:
+    """Return how high a swinging foot should be, 0 in stance to 1 at the top (num_envs, num_feet).
+
+    The foot leaves the ground at once and comes down slowly: sin(pi s^0.7) over the share s of the swing.
+    """
+    phase = (gait_phase[:, None] - torch.tensor(offsets, dtype=gait_phase.dtype)) % 1.0
+    duties = torch.tensor(duty, dtype=gait_phase.dtype)
+    share = ((phase - duties) / (1.0 - duties).clamp(min=1e-3)).clamp(0.0, 1.0)
+    return torch.sin(torch.pi * share.pow(0.7)).clamp(min=0.0)
+
+
 @lru_cache(maxsize=64)
 def _stance_table(duty: tuple[float, ...], kappa: float = 40.0) -> Tensor:
     """Tabulate the smoothed stance (num_feet, bins): a box [0, duty) convolved with a von Mises kernel."""

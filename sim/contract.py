@@ -48,13 +48,22 @@ class RewardState:
     action: Annotated[Tensor, "(num_envs, num_joints) the policy's action of this step, without unit"]
     last_action: Annotated[Tensor, "(num_envs, num_joints) the action of the step before"]
     feet_contact: Annotated[Tensor, "(num_envs, num_feet) 1 where the foot touches the ground, else 0"]
-    feet_touchdown: Annotated[Tensor, "(num_envs, num_feet) 1 where the foot touched down in this step, else 0"]
+    feet_touchdown: Annotated[
+        Tensor, "(num_envs, num_feet) how often the foot touched down in this step: 0 or 1, more where it bounced"
+    ]
     feet_air_time_s: Annotated[Tensor, "(num_envs, num_feet) time since the foot left the ground, s; 0 in contact"]
     feet_force_n: Annotated[Tensor, "(num_envs, num_feet) force of the ground on the foot, N"]
     feet_height_m: Annotated[Tensor, "(num_envs, num_feet) clearance of the sole over the ground, m"]
     feet_vel_w: Annotated[Tensor, "(num_envs, num_feet, 3) velocity of the feet in the world's frame, m/s"]
     feet_tilt: Annotated[Tensor, "(num_envs, num_feet) 1 - cosine between the sole's normal and up; 0 for point feet"]
     gait_phase: Annotated[Tensor, "(num_envs,) the gait clock in strides, [0, 1); the reference foot lands at 0"]
+    ref_joint_pos: Annotated[
+        Tensor, "(num_envs, num_joints) where the joints would be now if the robot moved as the clip does, rad"
+    ]
+    ref_feet_contact: Annotated[Tensor, "(num_envs, num_feet) 1 where the clip has the foot on the ground now, else 0"]
+    ref_base_vel_z: Annotated[
+        Tensor, "(num_envs,) vertical speed the trunk would have now if each foot pushed half a sine in its stance, m/s"
+    ]
     command_speed_m_s: Annotated[
         Tensor, "(num_envs,) forward speed asked for in this episode (0.9 to 1.1 x the target), m/s"
     ]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import mujoco
 import torch
 from rsl_rl.env import VecEnv
 from tensordict import TensorDict
@@ -14,6 +15,7 @@ from video2reward.sim.backends.base import Backend, PhysicsState
 from video2reward.sim.clock import stance_schedule
 from video2reward.sim.config import RobotConfig
 from video2reward.sim.contract import RewardState, Term
+from video2reward.sim.reference import reference_motion
 from video2reward.sim.robots.model import load_model
 from video2reward.sim.state import FeetState, SensorLayout, feet_state, rotate_inverse
 
@@ -28,6 +30,8 @@ class EnvConfig:
     physics_step_s: float = 0.01
     episode_length_s: float = 10.0
     command_range: tuple[float, float] = (0.9, 1.1)
+    reference_init: float = 0.0
+    """Share of episodes that begin somewhere in the reference motion (reference-state initialisation, Peng 2018)."""
     joint_noise_rad: float = 0.08
     velocity_noise: float = 0.1
     full_collision: bool = False
@@ -58,12 +62,13 @@ class LocomotionEnv(VecEnv):
         self.step_s = 1.0 / robot.control_hz
         self.num_substeps = round(self.step_s / self.config.physics_step_s)
         self.max_episode_length = round(self.config.episode_length_s / self.step_s)
+        self._num_threads = num_threads
         model = load_model(robot, timestep_s=self.config.physics_step_s, full_collision=self.config.full_collision)
-        if backend is None:
-            from video2reward.sim.backends.mujoco_cpu import MujocoBackend
-
-            backend = MujocoBackend(model, num_envs, num_threads)
+        backend = backend or self._make_backend(model)
         self.backend, self.layout = backend, SensorLayout.of(model, robot)
+        # A foot that bounces does so between two control steps.
+        backend.watch(self.layout.feet_touch)
+        self.reference = reference_motion(robot, target.model_dump_json())
         self.generator = torch.Generator().manual_seed(seed)
         self.default_joint_pos = torch.tensor(robot.default_joint_pos)
         self.action_scale = torch.tensor(robot.action_scale)
@@ -104,18 +109,42 @@ class LocomotionEnv(VecEnv):
             self._observations = self._observations_of(state)
         return self._observations, rewards, done, {"time_outs": time_out, "fell": fell}
 
+    def refine(self, physics_step_s: float) -> None:
+        """Go on from the present states with another physics step."""
+        self.config = replace(self.config, physics_step_s=physics_step_s)
+        self.num_substeps = round(self.step_s / physics_step_s)
+        states = self.backend.state()
+        qpos, qvel = states.qpos.clone(), states.qvel.clone()
+        model = load_model(self.robot, timestep_s=physics_step_s, full_collision=self.config.full_collision)
+        self.backend = self._make_backend(model)
+        self.backend.watch(self.layout.feet_touch)
+        self.backend.reset(torch.arange(self.num_envs), qpos, qvel)
+
+    def _make_backend(self, model: mujoco.MjModel) -> Backend:
+        from video2reward.sim.backends.mujoco_cpu import MujocoBackend
+
+        return MujocoBackend(model, self.num_envs, self._num_threads)
+
     def reset(self, env_ids: Tensor) -> None:
         """Put environments back near the default stance, at a random clock and command."""
         num, generator, cfg = len(env_ids), self.generator, self.config
         qpos = self._home_qpos.repeat(num, 1)
         qvel = torch.zeros(num, self.backend.state().qvel.shape[1])
+        low, high = cfg.command_range
+        self.command[env_ids] = self.target.speed_m_s * (low + (high - low) * torch.rand(num, generator=generator))
+        self.gait_phase[env_ids] = torch.rand(num, generator=generator)
+        if cfg.reference_init:
+            chosen = torch.rand(num, generator=generator) < cfg.reference_init
+            now = self.reference.at(self.gait_phase[env_ids[chosen]])
+            qpos[chosen, 7:] = self.reference.joint_pos[now]
+            qvel[chosen, 6:] = self.reference.joint_vel[now]
+            # Not all at full speed: what comes before full speed must be known, too.
+            going = torch.rand(num, generator=generator)[chosen]
+            qvel[chosen, 0] = going * self.command[env_ids[chosen]]
         qpos[:, 7:] += cfg.joint_noise_rad * (2.0 * torch.rand(qpos[:, 7:].shape, generator=generator) - 1.0)
         qpos[:, 2] += 0.02 * torch.rand(num, generator=generator)
         qvel[:, :6] += cfg.velocity_noise * torch.randn(num, 6, generator=generator)
         self.backend.reset(env_ids, qpos, qvel)
-        low, high = cfg.command_range
-        self.command[env_ids] = self.target.speed_m_s * (low + (high - low) * torch.rand(num, generator=generator))
-        self.gait_phase[env_ids] = torch.rand(num, generator=generator)
         self.episode_length_buf[env_ids] = 0
         self.action = self.action.index_fill(0, env_ids, 0.0)
         self.last_action = self.last_action.index_fill(0, env_ids, 0.0)
@@ -131,15 +160,17 @@ class LocomotionEnv(VecEnv):
     def _observe(self, landed: bool = True) -> tuple[RewardState, TensorDict]:
         physics = self.backend.state()
         feet = feet_state(physics, self.layout, self.robot)
-        touchdown = feet.contact * (1.0 - self._feet_contact)
+        touchdown = torch.zeros_like(feet.contact)
         if landed:
+            touched = torch.cat([self._feet_contact[None], (self.backend.seen() > self.robot.contact_force_n).float()])
+            touchdown = (touched.diff(dim=0) > 0).sum(0).float()
             self.feet_air_time_s = (self.feet_air_time_s + self.step_s) * (1.0 - feet.contact)
             self._feet_contact = feet.contact
         state = self._state(physics, feet, touchdown)
         return state, self._observations_of(state)
 
     def _state(self, physics: PhysicsState, feet: FeetState, touchdown: Tensor) -> RewardState:
-        quat = physics.qpos[:, 3:7]
+        quat, now = physics.qpos[:, 3:7], self.reference.at(self.gait_phase)
         return RewardState(
             base_lin_vel_b=rotate_inverse(quat, physics.qvel[:, :3]),
             base_ang_vel_b=physics.qvel[:, 3:6].clone(),
@@ -159,6 +190,9 @@ class LocomotionEnv(VecEnv):
             feet_vel_w=feet.vel_w,
             feet_tilt=feet.tilt,
             gait_phase=self.gait_phase,
+            ref_joint_pos=self.reference.joint_pos[now],
+            ref_feet_contact=self.reference.feet_contact[now],
+            ref_base_vel_z=self.reference.base_vel_z[now],
             command_speed_m_s=self.command,
             leg_length_m=self.robot.leg_length_m,
             standing_height_m=self.robot.standing_height_m,

@@ -16,6 +16,7 @@ from torch import nn
 from video2reward.memory.errors import BadInput
 from video2reward.memory.runs import write_atomic
 from video2reward.sim.config import RobotConfig
+from video2reward.sim.lean import LeanPPO
 
 MOST_BYTES = 64 << 20
 _OBS_GROUPS = {"actor": ["policy"], "critic": ["policy", "privileged"]}
@@ -49,11 +50,14 @@ def make_actor(observations: TensorDict, num_actions: int, cfg: PpoConfig) -> ML
     )
 
 
-def make_ppo(observations: TensorDict, num_actions: int, cfg: PpoConfig) -> PPO:
-    """Build PPO with its actor, critic and storage for observations (num_envs, …)."""
+def make_ppo(
+    observations: TensorDict, num_actions: int, cfg: PpoConfig, *, num_threads: int = 1, lean: bool = True
+) -> PPO:
+    """Build PPO with its actor, critic and storage for observations (num_envs, …); `lean` leaves rsl-rl's own aside."""
     critic = MLPModel(observations, _OBS_GROUPS, "critic", 1, cfg.hidden_dims, "elu", True)
     storage = RolloutStorage("rl", observations.batch_size[0], cfg.num_steps, observations, [num_actions], "cpu")
-    return PPO(
+    kind, options = (LeanPPO, {"num_threads": num_threads}) if lean else (PPO, {})
+    return kind(
         make_actor(observations, num_actions, cfg),
         critic,
         storage,
@@ -67,6 +71,7 @@ def make_ppo(observations: TensorDict, num_actions: int, cfg: PpoConfig) -> PPO:
         schedule="adaptive",
         desired_kl=cfg.desired_kl,
         device="cpu",
+        **options,
     )
 
 

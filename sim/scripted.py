@@ -10,6 +10,7 @@ from video2reward.memory.records import MotionTarget
 from video2reward.sim.clock import stance_schedule
 from video2reward.sim.config import GRAVITY_M_S2, RobotConfig
 from video2reward.sim.contract import RewardState
+from video2reward.sim.reference import reference_motion
 
 NUM_PHASES = 64
 _MASS_KG = 13.0
@@ -26,7 +27,9 @@ def scripted_gait(robot: RobotConfig, target: MotionTarget) -> RewardState:
     feet_vel[..., 0] = (1.0 - contact) * target.speed_m_s / swing
     lin_vel = torch.tensor([target.speed_m_s, 0.0, 0.0]).repeat(NUM_PHASES, 1)
     touchdown = contact * (1.0 - contact.roll(1, 0))
-    return _state(robot, target, phase, contact, height, feet_vel, lin_vel, touchdown)
+    state = _state(robot, target, phase, contact, height, feet_vel, lin_vel, touchdown)
+    lin_vel[:, 2] = state.ref_base_vel_z
+    return replace(state, joint_pos=state.ref_joint_pos, base_lin_vel_b=lin_vel)
 
 
 def standing_still(robot: RobotConfig, target: MotionTarget) -> RewardState:
@@ -174,6 +177,7 @@ def _state(
 ) -> RewardState:
     joints = torch.tensor(robot.default_joint_pos).repeat(NUM_PHASES, 1)
     zeros = torch.zeros_like(joints)
+    reference = reference_motion(robot, target.model_dump_json())
     weight_n = _MASS_KG * GRAVITY_M_S2
     return RewardState(
         base_lin_vel_b=lin_vel,
@@ -194,6 +198,9 @@ def _state(
         feet_vel_w=feet_vel,
         feet_tilt=torch.zeros_like(contact),
         gait_phase=phase,
+        ref_joint_pos=reference.joint_pos[reference.at(phase)],
+        ref_feet_contact=reference.feet_contact[reference.at(phase)],
+        ref_base_vel_z=reference.base_vel_z[reference.at(phase)],
         command_speed_m_s=torch.full((NUM_PHASES,), target.speed_m_s),
         leg_length_m=robot.leg_length_m,
         standing_height_m=robot.standing_height_m,

@@ -1,13 +1,14 @@
 """Ready-made quantities for rewards, in the field's vocabulary. Each returns (num_envs,); none changes the state.
 
-Measures of goodness lie in [0, 1] with 1 the best; costs are >= 0 and are given a negative weight.
+Measures of goodness lie in [0, 1] with 1 the best; costs are >= 0 and are given a negative weight. Costs that a
+single bad step could drive without bound are bounded: one kick must not outweigh a stride.
 """
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
-from video2reward.sim.clock import stance_schedule
+from video2reward.sim.clock import stance_schedule, swing_arc
 from video2reward.sim.contract import RewardState
 
 
@@ -25,12 +26,13 @@ def footfall_match(
 ) -> Tensor:
     """Score, in [0, 1], feet that stand still when they should stand and are lifted when they should swing.
 
-    `offsets` and `duty` follow the robot's feet; `swing_height` is in leg lengths, reached in mid-swing.
+    `offsets` and `duty` follow the robot's feet; `swing_height` is in leg lengths, the top of the arc that a swinging
+    foot should not stay below.
     """
     stance = expected_stance(s, offsets=offsets, duty=duty)
     speed_scale = 0.09 * s.command_speed_m_s[:, None].square() + 0.02
     planted = 0.7 + 0.3 * torch.exp(-s.feet_vel_w[..., :2].square().sum(-1) / speed_scale)
-    wanted_height_m = swing_height * s.leg_length_m * (1.0 - 2.0 * stance).clamp(0.0, 1.0)
+    wanted_height_m = swing_height * s.leg_length_m * swing_arc(s.gait_phase, offsets, duty)
     lifted = torch.exp(-((s.feet_height_m - wanted_height_m).clamp(max=0.0) / (0.137 * s.leg_length_m)).square())
     match = stance * s.feet_contact * planted + (1.0 - stance) * (1.0 - s.feet_contact) * lifted
     return match.mean(-1)
@@ -97,6 +99,27 @@ def early_touchdown(s: RewardState, *, offsets: tuple[float, ...], duty: tuple[f
     return (s.feet_touchdown * (stance < 0.25)).sum(-1)
 
 
+def stray_touchdown(s: RewardState, *, offsets: tuple[float, ...], window: float = 0.15, most: float = 2.0) -> Tensor:
+    """Count touchdowns away from the one a stride has: further from it than `window` strides; at most `most` a step.
+
+    Feet that bounce in mid-swing count, and so do feet that let go of the ground and touch it again as they leave it.
+    """
+    phase = (s.gait_phase[:, None] - torch.tensor(offsets, dtype=s.gait_phase.dtype)) % 1.0
+    away = torch.minimum(phase, 1.0 - phase) > window
+    return (s.feet_touchdown * away).sum(-1).clamp(max=most)
+
+
+def hard_landing(s: RewardState, *, gentle_m_s: float = 1.0) -> Tensor:
+    """Cost of feet about to hit the ground: sum of (falling speed beyond the gentle one)², at most 9 a foot.
+
+    Counted are feet in the air that reach the ground within a step and a half. A foot that lands hard sinks in, bounces
+    and drags its shank down.
+    """
+    falling = (-s.feet_vel_w[..., 2]).clamp(min=0.0)
+    landing = (1.0 - s.feet_contact) * (s.feet_height_m < 1.5 * s.step_s * falling)
+    return ((falling - gentle_m_s).clamp(0.0, 3.0).square() * landing).sum(-1)
+
+
 def foot_slip(s: RewardState) -> Tensor:
     """Cost of feet that slide while they touch the ground: sum of (m/s)²."""
     return (s.feet_vel_w[..., :2].square().sum(-1) * s.feet_contact).sum(-1)
@@ -105,6 +128,67 @@ def foot_slip(s: RewardState) -> Tensor:
 def foot_tilt(s: RewardState) -> Tensor:
     """Cost of soles that are not level: sum of 1 - cosine; 0 for point feet."""
     return s.feet_tilt.sum(-1)
+
+
+def stance_match(s: RewardState, *, offsets: tuple[float, ...], duty: tuple[float, ...]) -> Tensor:
+    """Score, in [0, 1], how many feet are on the ground just when they should be: 1 - mean |contact - expected|.
+
+    Over a stride this is what brings the duty factor; unlike footfall_match it asks nothing of how a foot swings.
+    """
+    return 1.0 - (s.feet_contact - expected_stance(s, offsets=offsets, duty=duty)).abs().mean(-1)
+
+
+def flight_match(s: RewardState, *, offsets: tuple[float, ...], duty: tuple[float, ...]) -> Tensor:
+    """Score, in [0, 1], being off the ground with every foot while no foot should stand; 0 outside that time.
+
+    Gaits in which some foot always stands earn nothing here. The share of a stride that is flight bounds the mean.
+    """
+    airborne = (1.0 - s.feet_contact).prod(-1)
+    return airborne * (1.0 - expected_stance(s, offsets=offsets, duty=duty)).prod(-1)
+
+
+def foot_clearance(
+    s: RewardState, *, offsets: tuple[float, ...], duty: tuple[float, ...], height: float = 0.18
+) -> Tensor:
+    """Cost of swinging feet that stay too low: mean over feet of (what lacks / wanted height)², at most 1 each.
+
+    `height` is the top of the arc, in leg lengths; feet that should stand cost nothing.
+    """
+    wanted_m = height * s.leg_length_m * swing_arc(s.gait_phase, offsets, duty)
+    lacking = (wanted_m - s.feet_height_m).clamp(min=0.0) / (height * s.leg_length_m)
+    return lacking.clamp(max=1.0).square().mean(-1)
+
+
+def joint_cycle(s: RewardState, *, sharpness: float = 2.0) -> Tensor:
+    """Score, in [0, 1], joints where the clip's motion has them now: exp(-sharpness x sum of squared deviations).
+
+    The reference is the clip's limb paths carried over to this robot's joints (Peng et al. 2018, eq. 6, has 2.0).
+    """
+    return torch.exp(-sharpness * (s.joint_pos - s.ref_joint_pos).square().sum(-1))
+
+
+def power(s: RewardState) -> Tensor:
+    """Cost of mechanical work done by the motors: sum of max(torque x joint velocity, 0), W."""
+    return (s.joint_torque * s.joint_vel).clamp(min=0.0).sum(-1)
+
+
+def pair_symmetry(s: RewardState) -> Tensor:
+    """Score, in [0, 1], left and right feet that do the same at the same time, as in bound, pronk and hop.
+
+    Feet come in pairs, left before right; each pair earns by agreeing in contact, and in height to a tenth of a leg.
+    """
+    left, right = s.feet_contact[:, 0::2], s.feet_contact[:, 1::2]
+    apart = (s.feet_height_m[:, 0::2] - s.feet_height_m[:, 1::2]) / (0.1 * s.leg_length_m)
+    return ((1.0 - (left - right).abs()) * torch.exp(-apart.square())).mean(-1)
+
+
+def trunk_bob(s: RewardState) -> Tensor:
+    """Cost of a trunk that does not rise and fall as the gait's pushes have it: (m/s)², at most 4.
+
+    Pushes are half a sine in each foot's stance; where all feet fly at once the trunk is a thrown stone. Without any
+    flight this is almost trunk_bounce.
+    """
+    return (s.base_lin_vel_b[:, 2] - s.ref_base_vel_z).square().clamp(max=4.0)
 
 
 def upright(s: RewardState) -> Tensor:

@@ -17,6 +17,7 @@ import math
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -35,6 +36,8 @@ CHECKPOINT = "policy.pt"
 _GRACE_S = 120.0
 # Ready to be judged: so much of the footfalls kept, the speed within so much of the command, falls a minute at most;
 # all measured on the noisy policy, over so many batches, from the state and the target and not from the reward.
+FINE_PHYSICS_STEP_S, POLISH_ENV_STEPS, FINAL_STD = 0.005, 200_000, 0.15
+MIN_LEARNING_RATE = 2e-4
 READY_MATCH, READY_SPEED_ERROR, READY_FALLS_PER_MIN, READY_BATCHES = 0.82, 0.1, 2.0, 4
 
 
@@ -48,13 +51,27 @@ def train(spec: TrainingSpec, folder: Path, on_progress: Callable[[dict], None] 
         env = LocomotionEnv(
             robot, spec.target, num_envs=spec.num_envs, num_threads=spec.num_threads, seed=spec.seed, terms=terms
         )
-        ppo = make_ppo(env.get_observations(), env.num_actions, PpoConfig())
+        ppo = make_ppo(env.get_observations(), env.num_actions, PpoConfig(), num_threads=spec.num_threads)
         done_steps, remark = _restore(ppo, spec, folder, robot)
         # Environments that all start together would all time out together.
         env.episode_length_buf = torch.randint(0, env.max_episode_length, (env.num_envs,), generator=env.generator)
         return _Loop(spec, folder, env, ppo, done_steps, remark, on_progress).run()
     except BadReward as error:
         return TrainingRun(attempt=spec.attempt, status="rejected", reason=str(error))
+
+
+@dataclass(frozen=True)
+class Polish:
+    """The last stage of a training: from `begun` (environment steps) on, over `steps`."""
+
+    begun: int
+    steps: int
+    first_std: float
+
+    def std_cap(self, env_steps: int) -> float:
+        """Return how much may still be tried out: from what it was, in even ratios, to FINAL_STD after two thirds."""
+        share = min((env_steps - self.begun) / (0.67 * self.steps), 1.0)
+        return self.first_std * (min(FINAL_STD / self.first_std, 1.0)) ** share
 
 
 class _Diverged(Exception):
@@ -69,6 +86,10 @@ class _Loop:
         self.env_steps, self.first_steps, self.iteration = done_steps, done_steps, 0
         self.on_progress, self.started, self.saved_at = on_progress, time.perf_counter(), time.perf_counter()
         self.cfg, self.remark = PpoConfig(), remark
+        self._end, self._polish_steps = spec.max_env_steps, min(POLISH_ENV_STEPS, spec.max_env_steps // 2)
+        self.polish: Polish | None = None
+        if spec.warm_start and not remark:  # it is there to become better
+            self._begin_polish()
         self.rows: list[dict] = []
 
     def run(self) -> TrainingRun:
@@ -78,7 +99,7 @@ class _Loop:
         self.ppo.train_mode()
         with writer, (self.folder / "progress.jsonl").open("a", encoding="utf-8") as progress:
             status, reason = "ok", self.remark
-            while self.env_steps < self.spec.max_env_steps:
+            while self.env_steps < self._end:
                 try:
                     self._write(self._iterate(), progress, writer)
                 except _Diverged as error:
@@ -93,8 +114,8 @@ class _Loop:
                     words = " ".join(str(error).split())[:200]
                     status, reason = "killed", f"memory ran out: {words or type(error).__name__}"
                     break
-                if self._ready():
-                    break
+                if self.polish is None and (self._ready() or self.env_steps >= self._end - self._polish_steps):
+                    self._begin_polish()
                 if self.wall_s > self.spec.max_wall_s:
                     status, reason = "timeout", f"{self.spec.max_wall_s:.0f} s of training were allowed"
                     break
@@ -102,10 +123,16 @@ class _Loop:
             self._save()
         return self._result(status, reason)
 
+    def _begin_polish(self) -> None:
+        """From here on less is tried out, and the physics is as fine as the judge's."""
+        self.polish = Polish(self.env_steps, self._polish_steps, self.ppo.action_std)
+        self.env.refine(FINE_PHYSICS_STEP_S)
+        if self.spec.stop_when_ready:
+            self._end = min(self._end, self.env_steps + self._polish_steps)
+
     def _ready(self) -> bool:
-        """Say whether the last batches show the gait. Only when to stop hangs on it: the verdict is the judge's."""
-        # A warm start shows the gait from the first batch on and is there to become better.
-        if not self.spec.stop_when_ready or self.spec.warm_start or len(self.rows) < READY_BATCHES:
+        """Say whether the last batches show the gait. Only when to polish hangs on it: the verdict is the judge's."""
+        if len(self.rows) < READY_BATCHES:
             return False
         wanted = self.spec.target.speed_m_s
         return all(
@@ -142,7 +169,10 @@ class _Loop:
         terms = {t.name: float(v) / self.cfg.num_steps for t, v in zip(env.terms, env.term_sums, strict=True)}
         if bad := [name for name, value in terms.items() if not math.isfinite(value)]:
             raise _Diverged(f"the terms {', '.join(bad)} became infinite or undefined")
+        ppo.learning_rate = max(ppo.learning_rate, MIN_LEARNING_RATE)
         ppo.update()
+        if self.polish:
+            ppo.cap_action_std(self.polish.std_cap(self.env_steps))
         if not all(bool(torch.isfinite(value).all()) for value in ppo.actor.parameters()):
             raise _Diverged("the policy became infinite or undefined")
         steps = self.cfg.num_steps * env.num_envs
@@ -158,7 +188,7 @@ class _Loop:
             "speed_m_s": speed / self.cfg.num_steps,
             "gait_match": match / self.cfg.num_steps,
             "learning_rate": ppo.learning_rate,
-            "action_std": ppo.actor.output_std.mean().item(),
+            "action_std": ppo.action_std,
             "terms": terms,
             "env_steps_per_s": steps / (time.perf_counter() - begun),
         }
@@ -176,6 +206,10 @@ class _Loop:
             self.on_progress(row)
         if time.perf_counter() - self.saved_at > self.spec.checkpoint_every_s:
             self._save()
+        every = self.spec.keep_every_steps
+        if every and self.env_steps // every > (self.env_steps - self.cfg.num_steps * self.env.num_envs) // every:
+            kept = self.folder / f"policy-{self.env_steps:010d}.pt"
+            save_checkpoint(kept, self.ppo, robot=self.env.robot, env_steps=self.env_steps)
 
     def _save(self) -> None:
         save_checkpoint(self.folder / CHECKPOINT, self.ppo, robot=self.env.robot, env_steps=self.env_steps)

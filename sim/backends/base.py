@@ -37,6 +37,14 @@ class Backend(Protocol):
         """Set the simulations `env_ids` to new states, forgetting the solver's warm start."""
         ...
 
+    def watch(self, sensor_columns: Tensor) -> None:
+        """From now on keep these columns of `sensordata` at every substep."""
+        ...
+
+    def seen(self) -> Tensor:
+        """Return what was watched in the last step (num_substeps, num_envs, num_columns)."""
+        ...
+
     def state(self) -> PhysicsState:
         """Return the present state; a simulation that failed shows non-finite values, never a silent reset."""
         ...

@@ -29,11 +29,27 @@ class MujocoBackend:
         self._copies = [(tensor.numpy(), array) for tensor, array in zip(tensors, live, strict=True)]
         self._state = PhysicsState(*tensors)
         self._unstable_count = np.zeros(num_envs, dtype=np.int64)
+        self._sensors = live[2]
+        self._watched: np.ndarray | None = None
+        self._seen = np.zeros((0, num_envs, 0))
+
+    def watch(self, sensor_columns: Tensor) -> None:
+        self._watched = sensor_columns.numpy()
+        self._seen = np.zeros((0, self.num_envs, len(self._watched)), dtype=np.float32)
+
+    def seen(self) -> Tensor:
+        return torch.from_numpy(self._seen)
 
     def step(self, ctrl: Tensor, num_substeps: int) -> None:
         self._ctrl[:] = ctrl.numpy()
         try:
-            self._batch.step(nstep=num_substeps)
+            if self._watched is None:
+                self._batch.step(nstep=num_substeps)
+            else:
+                self._seen = np.empty((num_substeps, self.num_envs, len(self._watched)), dtype=np.float32)
+                for substep in range(num_substeps):
+                    self._batch.step(nstep=1)
+                    self._seen[substep] = self._sensors[:, self._watched]
         except batch.SimulationError as error:
             self._qpos[error.ids] = np.nan
         # MuJoCo answers an unstable state with a silent reset to the home pose; the warning counter tells.
