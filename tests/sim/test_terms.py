@@ -75,7 +75,8 @@ def test_a_touchdown_in_mid_swing_is_counted_and_one_on_time_is_not():
 
 
 @pytest.mark.parametrize("name", ["heading_hold", "upright", "trunk_bounce", "trunk_wobble", "action_rate", "torque",
-                                  "foot_slip", "foot_tilt", "trunk_tilt", "trunk_height_error"])  # fmt: skip
+                                  "foot_slip", "foot_tilt", "trunk_tilt", "trunk_height_error",
+                                  "joint_cycle", "power", "trunk_bob", "hard_landing", "pair_symmetry"])  # fmt: skip
 @given(seed=st.integers(0, 2**16))
 def test_terms_keep_their_sign_and_shape_on_any_state(name, seed):
     generator = torch.Generator().manual_seed(seed)
@@ -88,3 +89,82 @@ def test_terms_keep_their_sign_and_shape_on_any_state(name, seed):
     value = getattr(terms, name)(replace(state, **noisy))
     assert value.shape == (64,)
     assert bool((value >= 0).all())
+
+
+def at_phase(phase, **fields):
+    """Return one standing robot whose clock shows `phase`."""
+    state = standing_still(GO1, TROT)
+    one = {k: v[:1] for k, v in state.__dict__.items() if isinstance(v, torch.Tensor) and v.shape[0] == 64}
+    return replace(state, **{**one, "gait_phase": torch.tensor([phase]), **fields})
+
+
+def feet(*values):
+    return torch.tensor([values])
+
+
+def test_stance_match_counts_the_feet_that_agree():
+    # At a quarter stride FL and RR should stand and FR and RL swing: of four standing feet two agree.
+    assert float(terms.stance_match(at_phase(0.25), offsets=OFFSETS, duty=DUTY)) == pytest.approx(0.5, abs=1e-3)
+
+
+def test_flight_is_scored_only_where_all_feet_should_be_off_the_ground():
+    pronk = {"offsets": (0.0,) * 4, "duty": (0.5,) * 4}
+    up = feet(0.0, 0.0, 0.0, 0.0)
+    assert float(terms.flight_match(at_phase(0.75, feet_contact=up), **pronk)) == pytest.approx(1.0, abs=1e-3)
+    assert float(terms.flight_match(at_phase(0.25, feet_contact=up), **pronk)) == pytest.approx(0.0, abs=1e-3)
+    assert float(terms.flight_match(at_phase(0.75, feet_contact=feet(0.0, 0.0, 0.0, 1.0)), **pronk)) == 0.0
+
+
+def test_a_swinging_foot_on_the_ground_lacks_all_of_its_clearance():
+    # The arc of a swing from 0.5 to 1 is at its top at the share s with s^0.7 = 1/2: s = 0.3715, a phase of 0.6857.
+    # FL and RR swing then and lie on the ground: (1 + 1 + 0 + 0) / 4.
+    assert float(terms.foot_clearance(at_phase(0.6857), offsets=OFFSETS, duty=DUTY)) == pytest.approx(0.5, abs=1e-3)
+    high = feet(0.05, 0.0, 0.0, 0.05)  # more than 0.18 x 0.256 m
+    lifted = at_phase(0.6857, feet_height_m=high)
+    assert float(terms.foot_clearance(lifted, offsets=OFFSETS, duty=DUTY)) == 0.0
+
+
+def test_joint_cycle_is_one_on_the_reference_and_falls_with_the_squared_deviation():
+    state = scripted_gait(GO1, TROT)
+    assert float(terms.joint_cycle(state).min()) == 1.0
+    off = replace(state, joint_pos=state.joint_pos + 0.1)
+    # Twelve joints, each 0.1 rad off: exp(-2 x 12 x 0.01).
+    assert float(terms.joint_cycle(off)[0]) == pytest.approx(math.exp(-0.24), rel=1e-4)
+
+
+def test_power_counts_the_work_that_motors_do_and_not_what_they_take():
+    torque, speed = torch.zeros(1, 12), torch.zeros(1, 12)
+    torque[0, :2], speed[0, :2] = torch.tensor([2.0, 3.0]), torch.tensor([4.0, -5.0])
+    assert float(terms.power(at_phase(0.0, joint_torque=torque, joint_vel=speed))) == 8.0
+
+
+def test_pairs_are_symmetric_when_both_stand_and_not_when_one_is_up():
+    assert float(terms.pair_symmetry(at_phase(0.0))) == 1.0
+    one_up = at_phase(0.0, feet_contact=feet(0.0, 1.0, 1.0, 1.0), feet_height_m=feet(0.0256, 0.0, 0.0, 0.0))
+    # The front pair disagrees in contact and earns nothing, the hind pair all of its half.
+    assert float(terms.pair_symmetry(one_up)) == pytest.approx(0.5)
+
+
+def test_a_trunk_that_bounces_with_its_gait_costs_nothing():
+    state = scripted_gait(GO1, TROT)
+    assert float(terms.trunk_bob(state).max()) == 0.0
+    still = replace(state, base_lin_vel_b=torch.zeros(64, 3), ref_base_vel_z=torch.full((64,), 0.5))
+    assert float(terms.trunk_bob(still)[0]) == pytest.approx(0.25)
+
+
+def test_a_stray_touchdown_is_one_far_from_the_scheduled_one():
+    touched = feet(1.0, 1.0, 0.0, 0.0)
+    # At a phase of 0.1 FL (due at 0) is on time and FR (due at 0.5) is 0.4 strides off.
+    assert float(terms.stray_touchdown(at_phase(0.1, feet_touchdown=touched), offsets=OFFSETS)) == 1.0
+    assert float(terms.stray_touchdown(at_phase(0.3, feet_touchdown=3 * touched), offsets=OFFSETS)) == 2.0
+
+
+def test_a_foot_about_to_hit_the_ground_costs_what_it_falls_too_fast():
+    velocity = torch.zeros(1, 4, 3)
+    velocity[0, 0, 2] = -2.0
+    falling = {"feet_contact": feet(0.0, 1.0, 1.0, 1.0), "feet_vel_w": velocity}
+    # 2 m/s, of which 1 is gentle; at 3 cm it lands within a step and a half of 20 ms (6 cm), at 10 cm it does not.
+    near = at_phase(0.0, feet_height_m=feet(0.03, 0.0, 0.0, 0.0), **falling)
+    far = at_phase(0.0, feet_height_m=feet(0.10, 0.0, 0.0, 0.0), **falling)
+    assert float(terms.hard_landing(near)) == pytest.approx(1.0)
+    assert float(terms.hard_landing(far)) == 0.0
