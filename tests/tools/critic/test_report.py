@@ -14,7 +14,9 @@ from video2reward.memory.records import (
     Attempt,
     Clip,
     ClipDescription,
+    Critique,
     Decision,
+    Finding,
     GaitDescriptor,
     QualityReport,
     RewardProgram,
@@ -222,6 +224,19 @@ def test_the_best_is_open_and_failures_are_shown_too(run):
         "L2-C1": "diverged",
         "L2-C2": "passed",
     }
+
+
+def test_what_a_model_saw_is_told_under_its_name_and_stays_words(run):
+    here = run / "attempts" / "L2-C2"
+    critique = runs.load(Critique, here / "critique.json")
+    seen = Finding(time_s=2.0, quantity="seen.x", value=1.0, sentence=f"It leans. {EVIL}", source=f"openai:eyes{EVIL}")
+    seen_by = critique.model_copy(update={"findings": (*critique.findings, seen)})
+    runs.save(seen_by, here / "critique.json")
+    attempt = runs.load(Attempt, here / "attempt.json")
+    runs.save(attempt.model_copy(update={"critique": seen_by}), here / "attempt.json")
+    page = page_of(run)
+    assert page.scripts == 0 and not page.handlers
+    assert "It leans." in page.text and "seen by openai:eyes" in page.text
 
 
 def test_foreign_words_stay_words(run):
