@@ -58,8 +58,9 @@ class GrammarBrain:
         which = intent.tries[0] if intent.tries else None
         if intent.kind == "start":
             yield desk.start(
-                clip, robot=intent.robot, keypoints=intent.keypoints, minutes=intent.minutes, steering=intent.steering
-            )
+                clip, robot=intent.robot, keypoints=intent.keypoints, minutes=intent.minutes, usd=intent.usd,
+                steering=intent.steering,
+            )  # fmt: skip
         elif intent.kind == "overnight":
             yield desk.overnight(intent.clips, intent.folder, robot=intent.robot, until=intent.until, usd=intent.usd)
         elif intent.kind == "recall":

@@ -47,11 +47,13 @@ def chat_tools(desk: Desk) -> list[Any]:
         """Say which remembered rewards are near a clip in motion, and how they differ."""
         return desk.recall(_path(clip), _path(keypoints), robot or None)
 
-    def start_run(clip: str = "", robot: str = "", minutes: float = 10.0, wish: str = "", keypoints: str = "") -> str:
+    def start_run(
+        clip: str = "", robot: str = "", minutes: float = 10.0, usd: float = 1.0, wish: str = "", keypoints: str = ""
+    ) -> str:
         """Start a run on a clip, by default the last one named; it goes on until it stops by itself."""
         steering = next(iter(wished(wish, reads=True)), None)
         return desk.start(
-            _path(clip), robot=robot or None, minutes=minutes, steering=steering, keypoints=_path(keypoints)
+            _path(clip), robot=robot or None, minutes=minutes, usd=usd, steering=steering, keypoints=_path(keypoints)
         )
 
     def run_status(run: str = "") -> str:

@@ -65,13 +65,18 @@ class Desk:
         robot: str | None = None,
         keypoints: Path | None = None,
         minutes: float | None = None,
+        usd: float | None = None,
         steering: Steering | None = None,
     ) -> str:
-        """Start a run; what is not said is as it was last."""
+        """Start a run; what is not said is as it was last. Models may cost what needs no asking."""
         clip, keypoints = self._clip(clip, keypoints)
         robot, minutes = robot or self.now.robot, minutes or _MINUTES
         limit = self.settings.ask_above_minutes
         if minutes > limit and not self.allow(f"This takes up to {minutes:g} minutes, more than {limit:g}. Start it?"):
+            return "Nothing was started."
+        usd_limit = self.settings.ask_above_usd
+        usd = usd_limit if usd is None else usd
+        if usd > usd_limit and not self.allow(f"This may cost ${usd:g}, more than ${usd_limit:g}. Start it?"):
             return "Nothing was started."
         out = self._new_run(clip, robot)
         arguments = [
@@ -80,6 +85,8 @@ class Desk:
         ]  # fmt: skip
         if keypoints:
             arguments += ["--keypoints", str(keypoints)]
+        if (self.author, self.critic) != ("offline", "offline"):
+            arguments += ["--usd", f"{usd:g}"]
         if self.unsafe:
             arguments.append("--unsafe")
         if steering:

@@ -26,6 +26,10 @@ _FILLER = re.compile(
     r"walk|run|move|that|this|try|again|once more|with|for me|can you|could you|should|more|it should)$"
 )
 
+_BUDGET = re.compile(
+    r"^(for |at most |up to |within )*\$? ?\d+(\.\d+)? ?(dollars?|usd|bucks|minutes?|mins?|hours?|h|\$)?( at most)?$"
+)
+
 
 def wished(words: str, *, reads: bool) -> tuple[Steering, ...]:
     """Return what words ask for: a wish, or a Steering as JSON. An author that reads is given what has no numbers too.
@@ -54,7 +58,7 @@ def steering_of(text: str, said: str = "") -> tuple[Steering | None, list[str]]:
     unread = []
     for clause in re.split(r"[,;!?]|\.(?!\d)|\band\b|\bbut\b|\bthen\b", " ".join(text.lower().split())):
         clause = clause.strip()
-        if not clause or _FILLER.match(clause) or GO_ON.search(clause):
+        if not clause or _FILLER.match(clause) or _BUDGET.match(clause) or GO_ON.search(clause):
             continue
         if not found.take(clause):
             unread.append(clause)

@@ -103,9 +103,13 @@ def test_what_takes_longer_than_the_limit_is_asked_first(finished, tmp_path):
     (tmp_path / "a.mp4").touch()
     questions = []
     desk = Desk(finished, lambda question: bool(questions.append(question)), home=tmp_path / "chat")
-    said, _ = by_grammar(desk, f"make the go1 trot like {tmp_path / 'a.mp4'} for 2 hours", f"run {tmp_path}/ overnight")
-    assert "120 minutes" in questions[0] and "until 07:00, at most $5" in questions[1]
-    assert said.count("Nothing was started.") == 2
+    clip = tmp_path / "a.mp4"
+    said, _ = by_grammar(
+        desk, f"make the go1 trot like {clip} for 2 hours", f"run {tmp_path}/ overnight",
+        f"make the go1 trot like {clip}, at most 3 dollars",
+    )  # fmt: skip
+    assert "120 minutes" in questions[0] and "until 07:00, at most $5" in questions[1] and "cost $3" in questions[2]
+    assert said.count("Nothing was started.") == 3 and "did not understand" not in said
 
 
 def test_nobody_to_ask_means_no(monkeypatch):
