@@ -1,8 +1,10 @@
 """The worker: `python -m video2reward.sim.train spec.json` trains one policy and fills the folder the spec lies in.
 
 It writes `progress.jsonl`, TensorBoard files and `policy.pt` on the way, and `result.json` (a TrainingRun), whole and
-last. It holds a lock on the file `lock` while it lives. A worker that was killed and is started again goes on from
-its checkpoint. What a reward does wrong is a status in the result; what we do wrong is an exception.
+last. It holds a lock on the file `lock` while it lives. A worker that was killed and is started again begins anew where
+it had not come far, so that its policy is the same to the bit as if nothing had happened; a longer training goes on
+from its checkpoint, which other random numbers then follow. What a reward does wrong is a status in the result; what we
+do wrong is an exception.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import fcntl
 import json
 import math
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -33,6 +36,8 @@ from video2reward.sim.lockdown import Limits, lock_down
 from video2reward.sim.terms import footfall_match
 
 CHECKPOINT = "policy.pt"
+BEGIN_ANEW_S = 300.0
+"""A training that was killed before it had lasted this long begins anew."""
 _GRACE_S = 120.0
 # Ready to be judged: so much of the footfalls kept, the speed within so much of the command, falls a minute at most;
 # all measured on the noisy policy, over so many batches, from the state and the target and not from the reward.
@@ -52,6 +57,7 @@ def train(spec: TrainingSpec, folder: Path, on_progress: Callable[[dict], None] 
             robot, spec.target, num_envs=spec.num_envs, num_threads=spec.num_threads, seed=spec.seed, terms=terms
         )
         ppo = make_ppo(env.get_observations(), env.num_actions, PpoConfig(), num_threads=spec.num_threads)
+        _forget_short(folder)
         done_steps, remark = _restore(ppo, spec, folder, robot)
         # Environments that all start together would all time out together.
         env.episode_length_buf = torch.randint(0, env.max_episode_length, (env.num_envs,), generator=env.generator)
@@ -242,6 +248,18 @@ def _reweighted(terms: tuple[Term, ...], weights: dict[str, float]) -> tuple[Ter
     if unknown := sorted(set(weights) - names):
         raise BadReward(f"weights name terms that the reward does not have: {', '.join(unknown)}.")
     return tuple(Term(t.name, weights.get(t.name, t.weight), t.serves, t.function) for t in terms)
+
+
+def _forget_short(folder: Path) -> None:
+    """Remove what a short training left that was killed: it is cheap to repeat, and only so is it repeatable."""
+    try:
+        lasted_s = float(json.loads((folder / "progress.jsonl").read_text().splitlines()[-1])["wall_s"])
+    except (OSError, ValueError, IndexError, KeyError, TypeError):
+        lasted_s = 0.0
+    if lasted_s < BEGIN_ANEW_S:
+        for name in (CHECKPOINT, "progress.jsonl"):
+            (folder / name).unlink(missing_ok=True)
+        shutil.rmtree(folder / "tensorboard", ignore_errors=True)
 
 
 def _restore(ppo, spec: TrainingSpec, folder: Path, robot: RobotConfig) -> tuple[int, str]:

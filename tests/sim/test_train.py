@@ -67,7 +67,22 @@ def test_the_same_spec_gives_the_same_bits(spec, tmp_path):
     assert all(torch.equal(first[name], second[name]) for name in first)
 
 
-def test_a_worker_started_again_goes_on_from_its_checkpoint(spec, tmp_path):
+def test_a_short_training_that_was_killed_begins_anew_and_ends_as_if_nothing_had_happened(spec, tmp_path):
+    def policy():
+        return torch.load(tmp_path / "policy.pt", weights_only=True)["actor_state_dict"]
+
+    train(spec(), tmp_path)
+    undisturbed, curve = policy(), (tmp_path / "progress.jsonl").read_text().count("\n")
+    # A worker that got less far and left no result; the next one finds its files.
+    train(spec(steps=2_000), tmp_path)
+    train(spec(), tmp_path)
+    again = policy()
+    assert all(torch.equal(undisturbed[name], again[name]) for name in again)
+    assert (tmp_path / "progress.jsonl").read_text().count("\n") == curve
+
+
+def test_a_long_training_that_was_killed_goes_on_from_its_checkpoint(spec, tmp_path, monkeypatch):
+    monkeypatch.setattr("video2reward.sim.train.BEGIN_ANEW_S", 0.0)
     assert train(spec(steps=2_000), tmp_path).env_steps < 6_000
     again = train(spec(steps=6_000), tmp_path)
     rows = [json.loads(line) for line in (tmp_path / "progress.jsonl").read_text().splitlines()]
