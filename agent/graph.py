@@ -18,19 +18,26 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
+from langgraph.types import RetryPolicy
 from video2reward.agent.nodes import Nodes
 from video2reward.agent.state import RECORDS, RunState
 from video2reward.memory.records import RunRequest
 
 _ORDER = ("watch", "describe", "recall", "propose", "train", "judge", "remember", "decide")
 _NODES_PER_LAP = 5
+# A disk or a database that stumbles once; nodes are idempotent, so that a second entry does nothing twice.
+_RETRY = RetryPolicy(
+    max_attempts=3,
+    initial_interval=0.5,
+    retry_on=(BlockingIOError, InterruptedError, TimeoutError, sqlite3.OperationalError),
+)
 
 
 def build_graph(nodes: Nodes, checkpointer: BaseCheckpointSaver | None = None) -> CompiledStateGraph:
     """Return the compiled loop."""
     graph = StateGraph(RunState)
     for name in _ORDER:
-        graph.add_node(name, getattr(nodes, name))
+        graph.add_node(name, nodes.stopwatch.node(name, getattr(nodes, name), nodes.tell), retry_policy=_RETRY)
     for before, after in zip((START, *_ORDER), _ORDER, strict=False):
         graph.add_edge(before, after)
     graph.add_conditional_edges("decide", _after_decide, {"propose": "propose", END: END})

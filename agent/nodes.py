@@ -6,7 +6,7 @@ import os
 import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -20,6 +20,7 @@ from video2reward.agent.looking import Critic
 from video2reward.agent.plan import num_parallel, plan
 from video2reward.agent.state import RunState
 from video2reward.agent.steering import with_current_target
+from video2reward.agent.stopwatch import Stopwatch
 from video2reward.agent.toolbox import Toolbox
 from video2reward.memory import runs
 from video2reward.memory.errors import AuthorFailed, BadClip, V2RError
@@ -67,6 +68,7 @@ class Nodes:
     on_row: Callable[[str, dict[str, object]], None]
     on_share: Callable[[float], None]
     critic: Critic | None = None
+    stopwatch: Stopwatch = field(default_factory=Stopwatch)
     _told_calls: int = 0
 
     def watch(self, state: RunState) -> RunState:

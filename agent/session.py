@@ -17,6 +17,7 @@ from video2reward.agent.folder import RunFolder
 from video2reward.agent.lease import lease
 from video2reward.agent.looking import Critic, make_critic
 from video2reward.agent.nodes import Nodes, Remembering
+from video2reward.agent.stopwatch import Stopwatch
 from video2reward.agent.toolbox import Toolbox, Tools
 from video2reward.memory import runs
 from video2reward.memory.errors import BadInput, MissingPart, V2RError
@@ -122,17 +123,19 @@ def resume(
         for asked in (author, critic):
             if isinstance(asked, Billed):
                 asked.bill_to(Bill(purse, limits))
+        watch = Stopwatch()
         nodes = Nodes(
             disk=RunFolder(run),
-            tools=tools,
-            author=author,
+            tools=watch.watching(tools),
+            author=watch.watching(author),
             memory=memory,
             limits=limits,
             purse=purse,
             tell=tell,
             on_row=watcher.row,
             on_share=lambda share: watcher.share("watching the clip", share),
-            critic=critic,
+            critic=watch.watching(critic),
+            stopwatch=watch,
         )
         tell("started", robot=request.robot, clip=str(request.clip), author=request.author)
         if missing:
