@@ -183,13 +183,31 @@ class Judge:
 
 
 @dataclass(frozen=True)
-class Recall(Clip):
-    """List the remembered rewards that are nearest to a clip in motion."""
+class Recall:
+    """List the remembered rewards that are nearest to a clip in motion, or to a text in words."""
 
+    clip: Annotated[Positional[Path | None], arg(metavar="CLIP", help="a video file, or a GIF")] = None
+    words: Annotated[str | None, arg(metavar="TEXT")] = None
+    """Search by words instead: "slow trot, feet lifted high"."""
+    keypoints: Annotated[Path | None, arg(metavar="FILE")] = None
+    """Keypoint file (COCO JSON, DeepLabCut CSV, plain CSV or npz)."""
+    slow_motion: float = 1.0
+    """How many seconds of the clip show one real second."""
     k: Annotated[int, arg(aliases=["-k"])] = 5
     """How many."""
     robot: Annotated[str | None, arg(metavar="NAME")] = None
     """Only rewards for this robot."""
+    json: bool = False
+    """Print JSON."""
+
+
+@dataclass(frozen=True)
+class MemoryCommand:
+    """Say what is remembered, make the index anew from the run folders, or share the memory as a file."""
+
+    action: Annotated[Positional[str], arg(metavar="{stats,rebuild,export,import}")] = "stats"
+    file: Annotated[Positional[Path | None], arg(metavar="FILE")] = None
+    """The .zip file to write or to read."""
     json: bool = False
     """Print JSON."""
 
@@ -279,6 +297,7 @@ Command = (
     | Annotated[Train, subcommand("train")]
     | Annotated[Judge, subcommand("judge")]
     | Annotated[Recall, subcommand("recall")]
+    | Annotated[MemoryCommand, subcommand("memory")]
     | Annotated[Play, subcommand("play")]
     | Annotated[Export, subcommand("export")]
     | Annotated[Runs, subcommand("runs")]

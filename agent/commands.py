@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from video2reward.agent.listings import bench, describe, doctor, list_runs, models, plain_table, recall
+from video2reward.agent.memory_commands import memory
 from video2reward.agent.nightly import overnight, status
 from video2reward.agent.nightly import resume as resume_all
 from video2reward.agent.robot_commands import robot
@@ -34,12 +35,13 @@ _STEPS = {"quadruped": 400_000, "biped": 900_000}
 
 def run(command: cli.Run) -> int:
     """Run the whole loop on a clip."""
+    from video2reward.agent.embeddings import open_memory
     from video2reward.agent.screen import Screen
     from video2reward.agent.session import default_out, resume, start
-    from video2reward.memory.recall import Memory, memory_home
+    from video2reward.memory.recall import memory_home
     from video2reward.tools.robots import resolve_robot
 
-    memory = Memory() if command.memory else None
+    memory = open_memory() if command.memory else None
     with Screen() as screen:
         if command.resume:
             if command.out is None:
@@ -201,6 +203,7 @@ COMMANDS: dict[str, Callable[[Any], int]] = {
     "Train": train,
     "Judge": judge,
     "Recall": recall,
+    "MemoryCommand": memory,
     "Play": play,
     "Export": export,
     "Runs": list_runs,

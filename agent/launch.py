@@ -56,13 +56,13 @@ def last_words(run: Path) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Work on one run to its end; exit 0 when it has a result, whatever it is."""
+    from video2reward.agent.embeddings import open_memory
     from video2reward.agent.session import record_failure, resume
-    from video2reward.memory.recall import Memory
 
     run = Path((sys.argv[1:] if argv is None else argv)[0])
     request = runs.load(RunRequest, run / "request.json")
     try:
-        result: RunResult = resume(run, memory=Memory(request.memory) if request.memory else None)
+        result: RunResult = resume(run, memory=open_memory(request.memory) if request.memory else None)
     except RunExists as error:
         print(error, file=sys.stderr)
         return error.exit_code

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from video2reward.memory import runs
 from video2reward.memory.errors import BadInput, MissingPart
-from video2reward.memory.records import ClipDescription
+from video2reward.memory.records import ClipDescription, GaitDescriptor, MotionTarget
 
 if TYPE_CHECKING:
     from video2reward.agent import cli
@@ -53,23 +53,21 @@ def _draw(command: cli.Describe, folder: Path, description: ClipDescription) -> 
 
 
 def recall(command: cli.Recall) -> int:
-    """List the rewards that are nearest in motion."""
-    from video2reward.memory.recall import Memory, memory_home
-    from video2reward.sim.config import robot_config, robot_title
+    """List the rewards that are nearest in motion, or in words."""
+    from video2reward.agent.embeddings import open_memory
+    from video2reward.memory.motion import FAR
+    from video2reward.memory.recall import memory_home
+    from video2reward.sim.config import robot_title
     from video2reward.tools.robots import resolve_robot
 
+    if (command.clip is None) == (command.words is None):
+        raise BadInput("recall looks for one thing.", 'Name a clip, or say it: --words "slow trot".')
     robot = resolve_robot(command.robot, memory_home()) if command.robot else None
-    with tempfile.TemporaryDirectory() as folder:
-        description = _describe(command, Path(folder))
-    if description.gait is None:
-        raise BadInput(f"{command.clip} cannot be used: {' '.join(description.quality.reasons)}")
-    memory = Memory()
-    if robot:
-        from video2reward.tools.retarget import retarget
-
-        hits = memory.recall(retarget(description.gait, robot_config(robot)), robot, command.k)
+    memory = open_memory()
+    if command.words is not None:
+        hits = memory.recall_words(command.words, robot, command.k)
     else:
-        hits = memory.recall(description.gait, None, command.k)
+        hits = memory.recall(_motion_of(command, robot), robot, command.k)
     for trouble in memory.trouble:
         Console(stderr=True).print(trouble, markup=False)
     if command.json:
@@ -77,12 +75,28 @@ def recall(command: cli.Recall) -> int:
         return 0
     if not hits:
         print(f"Nothing is remembered yet that could be compared (memory: {memory.home}).")
-    table = plain_table("attempt", "robot", "distance", "GSI", "how it differs")
+        return 0
+    table = plain_table("attempt", "robot", "distance", "GSI", "how it differs" if command.clip else "in words")
     for hit in hits:
         table.add_row(hit.attempt, robot_title(hit.robot), f"{hit.distance:.2f}", f"{hit.gsi:.2f}", hit.sentence)
-    if hits:
-        Console().print(table)
+    Console().print(table)
+    if command.clip and hits[0].distance > FAR:
+        print(f"The nearest is far ({hits[0].distance:.1f}; {FAR} is another motion): none of these is a start.")
     return 0
+
+
+def _motion_of(command: cli.Recall, robot: str | None) -> MotionTarget | GaitDescriptor:
+    from video2reward.sim.config import robot_config
+
+    with tempfile.TemporaryDirectory() as folder:
+        description = _describe(command, Path(folder))
+    if description.gait is None:
+        raise BadInput(f"{command.clip} cannot be used: {' '.join(description.quality.reasons)}")
+    if robot is None:
+        return description.gait
+    from video2reward.tools.retarget import retarget
+
+    return retarget(description.gait, robot_config(robot))
 
 
 def list_runs(command: cli.Runs) -> int:
@@ -203,7 +217,7 @@ def plain_table(*columns: str) -> Table:
     return table
 
 
-def _describe(command: cli.Clip, folder: Path) -> ClipDescription:
+def _describe(command: cli.Clip | cli.Recall, folder: Path) -> ClipDescription:
     from video2reward.agent.screen import Screen
     from video2reward.tools.describe import describe_clip
 

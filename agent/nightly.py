@@ -140,16 +140,16 @@ def _work(root: Path) -> int:
 
 def _resume_run(run: Path, named: bool) -> int:
     from video2reward.agent.commands import EXIT_BY_STATUS, show_result
+    from video2reward.agent.embeddings import open_memory
     from video2reward.agent.screen import Screen
     from video2reward.agent.session import resume as go_on
-    from video2reward.memory.recall import Memory
     from video2reward.memory.records import RunRequest
 
     print(f"going on with {run}", flush=True)
     try:
         request = runs.load(RunRequest, run / "request.json")
         with Screen() as screen:
-            result = go_on(run, watcher=screen, memory=Memory(request.memory) if request.memory else None)
+            result = go_on(run, watcher=screen, memory=open_memory(request.memory) if request.memory else None)
     except V2RError as error:
         if named:
             raise
