@@ -63,6 +63,8 @@ class LocomotionEnv(VecEnv):
         self.num_substeps = round(self.step_s / self.config.physics_step_s)
         self.max_episode_length = round(self.config.episode_length_s / self.step_s)
         self._num_threads = num_threads
+        # What the worker may ease for a while: how much costs count, and the share of the speed that is asked for.
+        self.cost_scale = self.command_scale = 1.0
         model = load_model(robot, timestep_s=self.config.physics_step_s, full_collision=self.config.full_collision)
         backend = backend or self._make_backend(model)
         self.backend, self.layout = backend, SensorLayout.of(model, robot)
@@ -131,7 +133,8 @@ class LocomotionEnv(VecEnv):
         qpos = self._home_qpos.repeat(num, 1)
         qvel = torch.zeros(num, self.backend.state().qvel.shape[1])
         low, high = cfg.command_range
-        self.command[env_ids] = self.target.speed_m_s * (low + (high - low) * torch.rand(num, generator=generator))
+        share = self.command_scale * (low + (high - low) * torch.rand(num, generator=generator))
+        self.command[env_ids] = self.target.speed_m_s * share
         self.gait_phase[env_ids] = torch.rand(num, generator=generator)
         if cfg.reference_init:
             chosen = torch.rand(num, generator=generator) < cfg.reference_init
@@ -228,11 +231,14 @@ class LocomotionEnv(VecEnv):
             return torch.zeros(self.num_envs)
         # The simulation and the curves keep their own tensors, whatever a term does to these.
         seen = state.copied()
-        weighted = torch.stack([term.weight * self._value(term, seen) for term in self.terms])
+        weighted = torch.stack([self._weight(term) * self._value(term, seen) for term in self.terms])
         weighted = torch.where(fell, 0.0, weighted)
         self.term_sums += weighted.mean(dim=1)
         # Twice the step keeps returns near one for rewards of a few units, whatever the control rate.
         return 2.0 * self.step_s * weighted.sum(dim=0).clamp(min=0.0)
+
+    def _weight(self, term: Term) -> float:
+        return term.weight * (self.cost_scale if term.weight < 0 else 1.0)
 
     def _value(self, term: Term, state: RewardState) -> Tensor:
         """Return a term's value (num_envs,). Raises BadReward where it raises, or returns anything else."""

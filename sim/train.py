@@ -31,6 +31,7 @@ from video2reward.sim.config import RobotConfig, robot_config
 from video2reward.sim.contract import Term
 from video2reward.sim.env import LocomotionEnv
 from video2reward.sim.guard import load_guarded
+from video2reward.sim.ladder import Ladder
 from video2reward.sim.learner import PpoConfig, load_checkpoint, make_ppo, save_checkpoint
 from video2reward.sim.lockdown import Limits, lock_down
 from video2reward.sim.terms import footfall_match
@@ -94,6 +95,7 @@ class _Loop:
         self.cfg, self.remark = PpoConfig(), remark
         self._end, self._polish_steps = spec.max_env_steps, min(POLISH_ENV_STEPS, spec.max_env_steps // 2)
         self.polish: Polish | None = None
+        self.ladder, self.rungs = Ladder(env, ppo, MIN_LEARNING_RATE), []
         if spec.warm_start and not remark:  # it is there to become better
             self._begin_polish()
         self.rows: list[dict] = []
@@ -120,6 +122,8 @@ class _Loop:
                     words = " ".join(str(error).split())[:200]
                     status, reason = "killed", f"memory ran out: {words or type(error).__name__}"
                     break
+                if self.polish is None and (rung := self.ladder.climb(self.rows, self.env_steps)):
+                    self.rungs.append(rung)
                 if self.polish is None and (self._ready() or self.env_steps >= self._end - self._polish_steps):
                     self._begin_polish()
                 if self.wall_s > self.spec.max_wall_s:
@@ -133,6 +137,7 @@ class _Loop:
         """From here on less is tried out, and the physics is as fine as the judge's."""
         self.polish = Polish(self.env_steps, self._polish_steps, self.ppo.action_std)
         self.env.refine(FINE_PHYSICS_STEP_S)
+        self.ladder.finish()
         if self.spec.stop_when_ready:
             self._end = min(self._end, self.env_steps + self._polish_steps)
 
@@ -196,6 +201,8 @@ class _Loop:
             "learning_rate": ppo.learning_rate,
             "action_std": ppo.action_std,
             "terms": terms,
+            "stage": "polish" if self.polish else "coarse",
+            "rungs": len(self.rungs),
             "env_steps_per_s": steps / (time.perf_counter() - begun),
         }
 
@@ -235,6 +242,7 @@ class _Loop:
             checkpoint=CHECKPOINT if (self.folder / CHECKPOINT).exists() else None,
             metrics={name: last[name] for name in numbers if name in last},
             term_means=last.get("terms", {}),
+            rungs=tuple(self.rungs),
         )
 
 
