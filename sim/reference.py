@@ -174,15 +174,23 @@ class _Leg:
         while body > 0:
             chain += [j for j in range(model.njnt) if model.jnt_bodyid[j] == body]
             body = int(model.body_parentid[body])
-        hinges = [j for j in chain if model.jnt_type[j] == mujoco.mjtJoint.mjJNT_HINGE]
-        pitch = [j for j in reversed(hinges) if abs(data.xaxis[j][1]) > 0.9]
+        hinges = [
+            j
+            for j in reversed(chain)
+            if model.jnt_type[j] == mujoco.mjtJoint.mjJNT_HINGE and model.joint(j).name in robot.joint_names
+        ]
+        # A leg built askew has no pitch joints: then all that it has move its foot.
+        pitch = [j for j in hinges if abs(data.xaxis[j][1]) > 0.9] or hinges
         self.joints = [robot.joint_names.index(model.joint(j).name) for j in pitch]
         self._qpos = [int(model.jnt_qposadr[j]) for j in pitch]
         self._dofs = [int(model.jnt_dofadr[j]) for j in pitch]
-        low, high = model.jnt_range[pitch].T
-        self._low, self._high = low + _LIMIT_MARGIN_RAD, high - _LIMIT_MARGIN_RAD
+        low, high = model.jnt_range[pitch].reshape(-1, 2).T
+        limited = model.jnt_limited[pitch].astype(bool)
+        self._low = np.where(limited, low + _LIMIT_MARGIN_RAD, -np.pi)
+        self._high = np.where(limited, high - _LIMIT_MARGIN_RAD, np.pi)
         driven = [model.actuator(robot.joint_names[j]).id for j in self.joints]
-        self._strength = np.abs(model.actuator_forcerange[driven]).max(1)
+        strength = np.abs(model.actuator_forcerange[driven]).reshape(-1, 2).max(1, initial=0.0)
+        self._strength = np.where(strength > 0.0, strength, np.inf)
         # With three pitch joints the sole is kept level as well, where that costs no reach.
         self._level = len(pitch) > 2
         self._home = data.qpos[self._qpos].copy()
@@ -193,6 +201,8 @@ class _Leg:
         `path` is metres from the hip, at the sole's lower side; `force_n` (NUM_BINS,) presses up on the foot.
         """
         path = path + np.array([0.0, self.robot.foot_radius_m])
+        if not self.joints:
+            return np.zeros((NUM_BINS, 0)), 0.0, np.zeros(0)
         angles, distance = np.zeros((NUM_BINS, len(self.joints))), np.zeros(NUM_BINS)
         share = np.zeros(len(self.joints))
         for turn in range(_ROUNDS):
