@@ -56,6 +56,8 @@ class Run(Clip):
     """The most tokens of language models."""
     usd: Annotated[float | None, arg(metavar="DOLLARS")] = None
     """The most that language models may cost, by the price table."""
+    robust: bool = False
+    """Train with pushes, slippery floors, loads, noisy sensors and late commands: slower, and tougher."""
     seed: int = 0
     out: Annotated[Path | None, arg(metavar="PATH")] = None
     """Run folder; by default a new one under runs/."""
@@ -163,6 +165,8 @@ class Train:
     """Environment steps."""
     minutes: float = 10.0
     """The most wall time the training may take."""
+    robust: bool = False
+    """Train with pushes, slippery floors, loads, noisy sensors and late commands: slower, and tougher."""
     seed: int = 0
     out: Annotated[Path | None, arg(metavar="PATH")] = None
     """Folder to fill; by default a new one under runs/."""
@@ -178,6 +182,8 @@ class Judge:
     seed: int = 9000
     num_envs: int = 64
     seconds: float = 10.0
+    push: float = 0.5
+    """Report how many stay up when pushed by this much (m/s) every two seconds; 0 leaves it out."""
     json: bool = False
     """Print JSON."""
 

@@ -60,6 +60,7 @@ def run(command: cli.Run) -> int:
                 minutes=command.minutes,
                 laps=command.laps,
                 candidates=command.candidates,
+                robust=command.robust,
                 env_steps=command.env_steps,
                 tokens=command.tokens,
                 usd=command.usd,
@@ -103,6 +104,7 @@ def train(command: cli.Train) -> int:
         num_threads=2,
         max_env_steps=command.steps or _STEPS[robot.kind],
         max_wall_s=60.0 * command.minutes,
+        robust=command.robust,
     )
     with Screen() as screen:
         screen.event("unprotected", {"missing": layers.missing})
@@ -134,7 +136,9 @@ def judge(command: cli.Judge) -> int:
 
     with Screen() as screen:
         screen.event("judging", {"attempt": command.run.name})
-        critique = judge_run(command.run, seed=command.seed, num_envs=command.num_envs, seconds=command.seconds)
+        critique = judge_run(
+            command.run, seed=command.seed, num_envs=command.num_envs, seconds=command.seconds, push_m_s=command.push
+        )
     if command.json:
         print(critique.model_dump_json(indent=2))
     else:
@@ -267,6 +271,11 @@ def _show_critique(critique: Critique) -> None:
         f"E_Fr {parts.E_Fr:.3f}; ungated {parts.gsi_ungated:.3f})"
     )
     print(critique.verdict)
+    if pushed := critique.pushed:
+        print(
+            f"Pushed by up to {pushed.push_m_s:g} m/s every {pushed.every_s:g} s, {pushed.survival:.0%} of "
+            f"{pushed.num_envs} stay up for {pushed.seconds:.0f} s."
+        )
 
 
 def show_result(result: RunResult, out: Path) -> None:

@@ -58,6 +58,7 @@ def plan(
                 max_env_steps=max(1, min(wanted, most_steps)),
                 max_wall_s=max(_LEAST_S, round(time_s, 1)),
                 warm_start=str(start) if start else None,
+                robust=request.robust,
             )
         )
     return specs

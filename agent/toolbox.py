@@ -99,10 +99,14 @@ class Tools:
     def judge(
         self, folder: Path, target: MotionTarget, gait: GaitDescriptor | None, run: Path, seed: int, video: bool
     ) -> Critique:
-        from video2reward.tools.render_and_critique import render_and_critique
+        from video2reward.tools.render_and_critique import PUSH_M_S, render_and_critique
 
         track_dir = run if (run / "track.json").exists() else None
-        return render_and_critique(folder, target, gait=gait, seed=seed, track_dir=track_dir, video=video)
+        # What is shown is also pushed: the last verdict of a run, not every candidate's.
+        push_m_s = PUSH_M_S if video else 0.0
+        return render_and_critique(
+            folder, target, gait=gait, seed=seed, track_dir=track_dir, video=video, push_m_s=push_m_s
+        )
 
     def clip_sheet(self, run: Path) -> Path | None:
         from video2reward.tools.critic.sheet import make_clip_sheet

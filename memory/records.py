@@ -276,6 +276,7 @@ class TrainingSpec(StoredRecord):
     keep_every_steps: int | None = Field(None, gt=0, description="also keep `policy-<steps>.pt` this often")
     warm_start: str | None = None
     weights: dict[str, float] = Field(default_factory=dict, description="weights that override the file's")
+    robust: bool = Field(False, description="with pushes, other floors and loads, sensor noise and late commands")
 
 
 class TrainingRun(StoredRecord):
@@ -381,6 +382,16 @@ class Finding(Record):
     source: str = Field("physics", description="who saw it: physics, or the model that looked at the pictures")
 
 
+class PushTest(Record):
+    """How a policy takes being pushed: what the gates do not ask, and hardware will."""
+
+    push_m_s: float = Field(description="each push changes the trunk's horizontal velocity by up to this much")
+    every_s: float
+    survival: Unit
+    num_envs: int
+    seconds: float
+
+
 class Critique(StoredRecord):
     """The verdict on a frozen policy. The gates rule: no judge can pass what they fail."""
 
@@ -396,6 +407,7 @@ class Critique(StoredRecord):
     seconds: float
     seed: int
     artifacts: dict[str, str] = Field(default_factory=dict, description="rollout, video, footfalls: paths by name")
+    pushed: PushTest | None = None
 
 
 # --- the loop --------------------------------------------------------------------------------------------------------
@@ -496,6 +508,7 @@ class RunRequest(StoredRecord):
     memory: Path | None = None
     slow_motion_factor: float = 1.0
     unsafe: bool = Field(False, description="run foreign code even without the operating system's layer")
+    robust: bool = Field(False, description="train with pushes, other floors and loads, sensor noise, late commands")
 
 
 class Best(Record):

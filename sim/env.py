@@ -15,6 +15,7 @@ from video2reward.sim.backends.base import Backend, PhysicsState
 from video2reward.sim.clock import stance_schedule
 from video2reward.sim.config import RobotConfig
 from video2reward.sim.contract import RewardState, Term
+from video2reward.sim.disturb import NONE, Disturbance, Disturber
 from video2reward.sim.reference import reference_motion
 from video2reward.sim.robots.model import load_model
 from video2reward.sim.state import FeetState, SensorLayout, feet_state, rotate_inverse
@@ -35,6 +36,7 @@ class EnvConfig:
     joint_noise_rad: float = 0.08
     velocity_noise: float = 0.1
     full_collision: bool = False
+    disturbance: Disturbance = NONE
 
 
 class LocomotionEnv(VecEnv):
@@ -68,6 +70,8 @@ class LocomotionEnv(VecEnv):
         model = load_model(robot, timestep_s=self.config.physics_step_s, full_collision=self.config.full_collision)
         backend = backend or self._make_backend(model)
         self.backend, self.layout = backend, SensorLayout.of(model, robot)
+        self.disturber = Disturber(self.config.disturbance, num_envs, robot.num_joints, self.step_s, seed)
+        self.disturber.prepare(backend)
         # A foot that bounces does so between two control steps.
         backend.watch(self.layout.feet_touch)
         self.reference = reference_motion(robot, target.model_dump_json())
@@ -95,7 +99,9 @@ class LocomotionEnv(VecEnv):
         """Advance one control step; return observations, rewards, dones and `time_outs` / `fell` (num_envs,)."""
         self.last_action = self.action
         self.action = actions.detach().clamp(-MAX_ACTION, MAX_ACTION)
-        self.backend.step(self.default_joint_pos + self.action_scale * self.action, self.num_substeps)
+        self.disturber.push(self.backend)
+        sent = self.disturber.late(self.action)
+        self.backend.step(self.default_joint_pos + self.action_scale * sent, self.num_substeps)
         self.gait_phase = (self.gait_phase + self.target.stride_frequency_hz * self.step_s) % 1.0
         self.episode_length_buf += 1
         state, _ = self._observe()
@@ -119,6 +125,7 @@ class LocomotionEnv(VecEnv):
         qpos, qvel = states.qpos.clone(), states.qvel.clone()
         model = load_model(self.robot, timestep_s=physics_step_s, full_collision=self.config.full_collision)
         self.backend = self._make_backend(model)
+        self.disturber.prepare(self.backend)
         self.backend.watch(self.layout.feet_touch)
         self.backend.reset(torch.arange(self.num_envs), qpos, qvel)
 
@@ -203,16 +210,16 @@ class LocomotionEnv(VecEnv):
         )
 
     def _observations_of(self, state: RewardState) -> TensorDict:
-        clock = 2.0 * torch.pi * self.gait_phase[:, None]
+        seen, clock = self.disturber.sensed(state), 2.0 * torch.pi * self.gait_phase[:, None]
         policy = torch.cat(
             [
-                state.base_lin_vel_b,
-                0.25 * state.base_ang_vel_b,
-                state.projected_gravity_b,
-                state.command_speed_m_s[:, None],
-                state.joint_pos - self.default_joint_pos,
-                0.05 * state.joint_vel,
-                state.action,
+                seen.base_lin_vel_b,
+                0.25 * seen.base_ang_vel_b,
+                seen.projected_gravity_b,
+                seen.command_speed_m_s[:, None],
+                seen.joint_pos - self.default_joint_pos,
+                0.05 * seen.joint_vel,
+                seen.action,
                 stance_schedule(self.gait_phase, self.target.phase_offsets, self.target.duty_factor),
                 clock.sin(),
                 clock.cos(),

@@ -23,11 +23,14 @@ from video2reward.memory import runs
 from video2reward.memory.records import MotionTarget
 from video2reward.sim.backends.mujoco_cpu import MujocoBackend
 from video2reward.sim.config import RobotConfig, robot_config
+from video2reward.sim.disturb import Disturbance
 from video2reward.sim.env import EnvConfig, LocomotionEnv
 from video2reward.sim.learner import load_actor
 from video2reward.sim.robots.model import load_model
 
 PHYSICS_STEP_S = 0.005
+PUSH_EVERY_S = 2.0
+"""So often each robot is pushed, where it is."""
 
 
 class RecordingBackend(MujocoBackend):
@@ -79,7 +82,14 @@ class RecordingBackend(MujocoBackend):
 
 
 def roll_out(
-    policy: Path, target: MotionTarget, *, num_envs: int, seconds: float, seed: int, num_threads: int
+    policy: Path,
+    target: MotionTarget,
+    *,
+    num_envs: int,
+    seconds: float,
+    seed: int,
+    num_threads: int,
+    push_m_s: float = 0.0,
 ) -> dict[str, np.ndarray]:
     """Return the arrays of a rollout: T control steps, S physics steps, N environments, F feet, J joints.
 
@@ -90,7 +100,11 @@ def roll_out(
     torch.set_num_threads(1)
     robot = robot_config(target.robot)
     cfg = EnvConfig(
-        physics_step_s=PHYSICS_STEP_S, episode_length_s=10.0 * seconds, command_range=(1.0, 1.0), full_collision=True
+        physics_step_s=PHYSICS_STEP_S,
+        episode_length_s=10.0 * seconds,
+        command_range=(1.0, 1.0),
+        full_collision=True,
+        disturbance=Disturbance(push_m_s=push_m_s, push_every_s=PUSH_EVERY_S),
     )
     model = load_model(robot, timestep_s=PHYSICS_STEP_S, full_collision=True)
     backend = RecordingBackend(model, robot, num_envs, num_threads)
@@ -114,6 +128,7 @@ def roll_out(
         "joint_names": robot.joint_names,
         "seed": seed,
         "command_speed_m_s": target.speed_m_s,
+        "push_m_s": push_m_s,
         "policy_sha256": runs.sha256_of(policy),
     }
     return {
@@ -147,6 +162,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--seed", type=int, default=1000)
     parser.add_argument("--num-threads", type=int, default=2)
+    parser.add_argument("--push-m-s", type=float, default=0.0)
     arguments = parser.parse_args(argv)
     arrays = roll_out(
         arguments.policy,
@@ -155,6 +171,7 @@ def main(argv: list[str] | None = None) -> int:
         seconds=arguments.seconds,
         seed=arguments.seed,
         num_threads=arguments.num_threads,
+        push_m_s=arguments.push_m_s,
     )
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)

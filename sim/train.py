@@ -29,7 +29,8 @@ from video2reward.memory.errors import BadInput, BadReward
 from video2reward.memory.records import TrainingRun, TrainingSpec
 from video2reward.sim.config import RobotConfig, robot_config
 from video2reward.sim.contract import Term
-from video2reward.sim.env import LocomotionEnv
+from video2reward.sim.disturb import NONE, ROBUST
+from video2reward.sim.env import EnvConfig, LocomotionEnv
 from video2reward.sim.guard import load_guarded
 from video2reward.sim.ladder import Ladder
 from video2reward.sim.learner import PpoConfig, load_checkpoint, make_ppo, save_checkpoint
@@ -55,7 +56,13 @@ def train(spec: TrainingSpec, folder: Path, on_progress: Callable[[dict], None] 
     try:
         terms = _reweighted(load_guarded(folder / spec.reward, robot), spec.weights)
         env = LocomotionEnv(
-            robot, spec.target, num_envs=spec.num_envs, num_threads=spec.num_threads, seed=spec.seed, terms=terms
+            robot,
+            spec.target,
+            num_envs=spec.num_envs,
+            num_threads=spec.num_threads,
+            seed=spec.seed,
+            terms=terms,
+            cfg=EnvConfig(disturbance=ROBUST if spec.robust else NONE),
         )
         ppo = make_ppo(env.get_observations(), env.num_actions, PpoConfig(), num_threads=spec.num_threads)
         _forget_short(folder)

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 from video2reward.memory import runs
 from video2reward.memory.errors import BadInput, V2RError
 from video2reward.memory.records import (
@@ -21,6 +22,7 @@ from video2reward.memory.records import (
     GaitDescriptor,
     Gate,
     MotionTarget,
+    PushTest,
     RobotGait,
     Similarity,
     TrainingSpec,
@@ -38,6 +40,10 @@ VIDEO_MODULE = "video2reward.tools.critic.video"
 SHEET_MODULE = "video2reward.tools.critic.sheet"
 FRESH_SEED = 9000
 """Where the command line's `judge` begins: the loop uses lower ones, training none of them."""
+PUSH_M_S = 0.5
+"""What a policy is pushed with unless told otherwise: a shove that changes its velocity by half a metre a second."""
+PUSH_EVERY_S = 2.0
+_PUSHED_S = 10.0
 _ROLLOUT_TIMEOUT_S = 300.0
 _VIDEO_TIMEOUT_S = 180.0
 _GATES = ("survives", "strict_steps", "speed", "posture")
@@ -54,30 +60,36 @@ def render_and_critique(
     track_dir: Path | None = None,
     video: bool = False,
     attempt: str | None = None,
+    push_m_s: float = 0.0,
     rollout_module: str = ROLLOUT_MODULE,
 ) -> Critique:
     """Judge `attempt_dir/policy.pt` against a target and write `critique.json` beside it, whole or not at all.
 
     `gait` is the subject's own descriptor, `track_dir` where its track.json lies, for pictures beside the clip. A
     rollout of the same policy, seed and size that is already there is used again. A rollout that cannot be believed is
-    a verdict with all gates shut; one that cannot be made raises V2RError.
+    a verdict with all gates shut; one that cannot be made raises V2RError. With `push_m_s` the policy is rolled out
+    once more and pushed: that is reported beside the verdict and changes nothing of it.
     """
     policy, rollout = attempt_dir / "policy.pt", attempt_dir / "rollout.npz"
     if not policy.is_file():
         raise BadInput(f"{policy} is not there.", "Train first: a judge needs a policy.")
     runs.save(target, attempt_dir / "target.json")
     if not _made_already(rollout, policy, seed, num_envs, seconds):
-        _roll_out(rollout_module, attempt_dir, seed=seed, num_envs=num_envs, seconds=seconds)
+        _roll_out(rollout_module, attempt_dir, rollout, seed=seed, num_envs=num_envs, seconds=seconds)
     critique = judge_rollout(
         rollout, target, gait=gait, attempt=attempt or _name(attempt_dir), num_envs=num_envs, seconds=seconds, seed=seed
     )
     artifacts = {"rollout": rollout.name}
     notes: list[str] = []
+    pushed = None
+    if push_m_s > 0:
+        pushed = _pushed(rollout_module, attempt_dir, notes, seed=seed, num_envs=num_envs, push_m_s=push_m_s)
     if video:
         artifacts |= _pictures(attempt_dir, target, track_dir, notes)
     critique = critique.model_copy(
         update={
             "artifacts": artifacts,
+            "pushed": pushed,
             "findings": critique.findings + tuple(_note(text) for text in notes),
         }
     )
@@ -131,6 +143,7 @@ def judge_run(
     seed: int = FRESH_SEED,
     num_envs: int = 64,
     seconds: float = 10.0,
+    push_m_s: float = PUSH_M_S,
     rollout_module: str = ROLLOUT_MODULE,
 ) -> Critique:
     """Judge a run's best policy (or one attempt's) again on fresh seeds.
@@ -153,6 +166,7 @@ def judge_run(
         num_envs=num_envs,
         seconds=seconds,
         attempt=_name(folder),
+        push_m_s=push_m_s,
         rollout_module=rollout_module,
     )
 
@@ -211,17 +225,39 @@ def _made_already(rollout: Path, policy: Path, seed: int, num_envs: int, seconds
     return (made.seed, made.num_envs) == (seed, num_envs) and abs(made.seconds - seconds) < 2 * made.control_dt_s
 
 
-def _roll_out(module: str, folder: Path, *, seed: int, num_envs: int, seconds: float) -> None:
+def _pushed(
+    module: str, folder: Path, notes: list[str], *, seed: int, num_envs: int, push_m_s: float
+) -> PushTest | None:
+    """Roll out under pushes and count who stays up; what fails is noted and nothing more."""
+    out = folder / "pushed.npz"
+    try:
+        _roll_out(module, folder, out, seed=seed, num_envs=num_envs, seconds=_PUSHED_S, push_m_s=push_m_s)
+        made = read_rollout(out)
+    except (V2RError, BadRollout) as error:
+        notes.append(f"How it takes pushes could not be seen: {error}")
+        return None
+    finally:
+        out.unlink(missing_ok=True)  # only its one number is kept
+    survival = float(np.isinf(made.fell_at_s).mean())
+    return PushTest(
+        push_m_s=push_m_s, every_s=PUSH_EVERY_S, survival=survival, num_envs=made.num_envs, seconds=made.seconds
+    )
+
+
+def _roll_out(
+    module: str, folder: Path, out: Path, *, seed: int, num_envs: int, seconds: float, push_m_s: float = 0.0
+) -> None:
     folder = folder.resolve()
-    (folder / "rollout.npz").unlink(missing_ok=True)
+    out.unlink(missing_ok=True)
     arguments = {
         "--policy": folder / "policy.pt",
         "--target": folder / "target.json",
-        "--out": folder / "rollout.npz",
+        "--out": folder / out.name,
         "--num-envs": num_envs,
         "--seconds": seconds,
         "--seed": seed,
         "--num-threads": min(os.cpu_count() or 1, 2),
+        **({"--push-m-s": push_m_s} if push_m_s else {}),
     }
     command = [sys.executable, "-P", "-m", module, *(str(part) for pair in arguments.items() for part in pair)]
     _run(command, folder, clean_environment(folder), _ROLLOUT_TIMEOUT_S, "the rollout")

@@ -45,6 +45,18 @@ class Backend(Protocol):
         """Return what was watched in the last step (num_substeps, num_envs, num_columns)."""
         ...
 
+    def push(self, env_ids: Tensor, velocity_w: Tensor) -> None:
+        """Add to the trunk's horizontal velocity (len(env_ids), 2), world frame, m/s."""
+        ...
+
+    def vary_friction(self, factors: Tensor) -> None:
+        """Multiply the floor's friction of each simulation, (num_envs,), once."""
+        ...
+
+    def vary_trunk_mass(self, factors: Tensor) -> None:
+        """Multiply mass and inertia of each simulation's trunk, (num_envs,), once."""
+        ...
+
     def state(self) -> PhysicsState:
         """Return the present state; a simulation that failed shows non-finite values, never a silent reset."""
         ...

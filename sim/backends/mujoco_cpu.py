@@ -19,6 +19,7 @@ class MujocoBackend:
 
     def __init__(self, model: mujoco.MjModel, num_envs: int, num_threads: int) -> None:
         self.num_envs = num_envs
+        self._floor, self._trunk = model.geom("floor").id, int(model.jnt_bodyid[0])
         self._batch = batch.Batch(model, num_envs, num_threads)
         self._batch.reset(keyframe=0)
         self._qpos, self._qvel, self._ctrl = self._batch.qpos, self._batch.qvel, self._batch.ctrl
@@ -61,6 +62,17 @@ class MujocoBackend:
     def reset(self, env_ids: Tensor, qpos: Tensor, qvel: Tensor) -> None:
         ids = env_ids.numpy()
         self._qpos[ids], self._qvel[ids], self._warmstart[ids] = qpos.numpy(), qvel.numpy(), 0.0
+
+    def push(self, env_ids: Tensor, velocity_w: Tensor) -> None:
+        self._qvel[env_ids.numpy(), :2] += velocity_w.numpy()
+
+    def vary_friction(self, factors: Tensor) -> None:
+        self._batch.expand("geom_friction")[:, self._floor] *= factors.numpy()[:, None]
+
+    def vary_trunk_mass(self, factors: Tensor) -> None:
+        self._batch.expand("body_mass")[:, self._trunk] *= factors.numpy()
+        self._batch.expand("body_inertia")[:, self._trunk] *= factors.numpy()[:, None]
+        self._batch.set_const()
 
     def state(self) -> PhysicsState:
         for copy, array in self._copies:

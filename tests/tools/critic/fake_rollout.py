@@ -17,6 +17,7 @@ def main() -> int:
     for name in ("--num-envs", "--seed", "--num-threads"):
         parser.add_argument(name, type=int, required=True)
     parser.add_argument("--seconds", type=float, required=True)
+    parser.add_argument("--push-m-s", type=float, default=0.0)
     asked = parser.parse_args()
     word = asked.policy.read_text()
     with (asked.policy.parent / "calls.txt").open("a") as file:
@@ -34,6 +35,8 @@ def main() -> int:
     with np.load(scripted) as file:
         arrays = {name: file[name] for name in file.files}
     meta = json.loads(str(arrays["meta_json"]))
+    if asked.push_m_s:  # a quarter of the robots is toppled
+        arrays["fell_at_s"] = np.where(np.arange(len(arrays["fell_at_s"])) % 4 == 0, 3.0, np.inf)
     meta |= {"policy_sha256": runs.sha256_of(asked.policy), "seed": asked.seed}
     arrays["meta_json"] = np.array(json.dumps(meta))
     np.savez(asked.out, **arrays)

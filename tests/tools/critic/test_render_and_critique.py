@@ -50,6 +50,15 @@ def test_judging_again_uses_the_rollout_that_is_there(attempt, scripted):
     assert calls(attempt) == 1
 
 
+def test_how_it_takes_pushes_stands_beside_the_verdict_and_changes_nothing_of_it(attempt, scripted):
+    calm = render_and_critique(attempt, scripted.target("go1"), **SMALL)
+    pushed = render_and_critique(attempt, scripted.target("go1"), push_m_s=0.5, **SMALL)
+    assert calm.pushed is None and pushed.pushed is not None
+    assert (pushed.pushed.survival, pushed.pushed.push_m_s) == (0.75, 0.5)
+    assert pushed.model_copy(update={"pushed": None}) == calm
+    assert not (attempt / "pushed.npz").exists()
+
+
 def test_another_policy_or_seed_is_rolled_out_anew(attempt, scripted):
     render_and_critique(attempt, scripted.target("go1"), **SMALL)
     render_and_critique(attempt, scripted.target("go1"), seed=7, **SMALL)
