@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.table import Table
 from video2reward.memory import runs
-from video2reward.memory.errors import BadInput, MissingPart
+from video2reward.memory.errors import BadClip, BadInput, MissingPart
 from video2reward.memory.records import ClipDescription, GaitDescriptor, MotionTarget
 
 if TYPE_CHECKING:
@@ -27,7 +28,11 @@ def describe(command: cli.Describe) -> int:
         if wanted is not None and wanted.suffix.lower() != ending:
             raise BadInput(f"{wanted} does not end in {ending}.", f"Name it {wanted.with_suffix(ending)}.")
     with tempfile.TemporaryDirectory() as folder:
-        description = _describe(command, Path(folder))
+        try:
+            description = _describe(command, Path(folder))
+        except BadClip as error:
+            _draw_refusal(command, error)
+            raise
         _draw(command, Path(folder), description)
     if command.json:
         print(json.dumps(flat_description(description), indent=2))
@@ -50,6 +55,16 @@ def _draw(command: cli.Describe, folder: Path, description: ClipDescription) -> 
         write_picture(command.picture, track, arrays, description)
     if command.video is not None:
         write_description_video(command.video, track, arrays, description)
+
+
+def _draw_refusal(command: cli.Describe, error: BadClip) -> None:
+    """Show the frames of a clip that was refused, as far as it can be read."""
+    from video2reward.tools.describe_picture import write_refusal
+    from video2reward.tools.video import open_clip
+
+    if command.picture is not None:
+        with contextlib.suppress(BadClip):
+            write_refusal(command.picture, open_clip(command.clip, command.slow_motion), error)
 
 
 def recall(command: cli.Recall) -> int:

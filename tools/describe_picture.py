@@ -7,16 +7,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from video2reward.memory.records import ClipDescription, GaitDescriptor, KeypointTrack
+from video2reward.memory.errors import BadClip
+from video2reward.memory.records import Clip, ClipDescription, GaitDescriptor, KeypointTrack
 from video2reward.sim.robots.model import LIMB_RGB
 from video2reward.tools.critic.overlay import Subject, subject_panels
 from video2reward.tools.describe import description_rows
 from video2reward.tools.joint_cycles import joint_cycles, joint_names
 from video2reward.tools.track import TrackArrays
+from video2reward.tools.video import frames
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import SubFigure
+    from matplotlib.figure import Figure, SubFigure
 
 NUM_FRAMES = 10
 _PANEL_PX = (320, 240)
@@ -45,24 +47,44 @@ def write_picture(out: Path, track: KeypointTrack, arrays: TrackArrays, descript
         _foot_paths(right, gait)
         _joints(parts[3], subject)
     _words(parts[-1], rows)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    part = out.with_name(f".{out.name}.part")
-    try:
-        figure.savefig(part, format="png")
-        part.replace(out)
-    finally:
-        part.unlink(missing_ok=True)
-    return out
+    return _save(figure, out)
+
+
+def write_refusal(out: Path, clip: Clip, error: BadClip) -> Path:
+    """Draw the page of a clip in which no subject was found: moments of it, and why."""
+    from matplotlib.figure import Figure
+
+    rows = [("refuse", error.what, ""), *((("advice", error.cure, ""),) if error.cure else ())]
+    heights = [0.55, 5.3, 0.6 + 0.21 * sum(_num_lines(said) for _, said, _ in rows)]
+    figure = Figure(figsize=(_WIDTH_IN, sum(heights)), dpi=_DPI, facecolor="white", layout="constrained")
+    parts = figure.subfigures(len(heights), 1, height_ratios=heights)
+    _title(parts[0], clip.path.name, "refuse", "nothing to be measured was found")
+    cells = parts[1].subplots(2, NUM_FRAMES // 2).ravel()
+    for cell in cells:
+        _bare(cell)
+    wanted = np.linspace(0, clip.num_frames - 1, NUM_FRAMES).astype(int).tolist()
+    for frame in frames(clip, max_side_px=2 * _PANEL_PX[0]):
+        while wanted and frame.index >= wanted[0]:
+            cell = cells[NUM_FRAMES - len(wanted)]
+            cell.imshow(frame.image)
+            cell.set_title(f"{frame.time_s:.2f} s, frame {wanted.pop(0)}", fontsize=9, color=_INK, pad=3)
+        if not wanted:
+            break
+    _words(parts[2], rows)
+    return _save(figure, out)
 
 
 def _headline(part: SubFigure, description: ClipDescription) -> None:
-    quality, gait = description.quality, description.gait
+    gait = description.gait
     what = f"{gait.gait}, {gait.stride_frequency_hz:.2f} strides a second" if gait else "no gait could be measured"
-    part.text(0.008, 0.62, description.clip.path.name, fontsize=17, weight="bold", color=_INK, va="center")
-    part.text(0.992, 0.62, quality.verdict, fontsize=17, weight="bold", color=_VERDICT[quality.verdict], ha="right",
-              va="center")  # fmt: skip
-    part.text(0.008, 0.1, f"{what} · {description.subject} by {description.pose_backend}", fontsize=11, color=_FAINT,
-              va="center")  # fmt: skip
+    said = f"{what} · {description.subject} by {description.pose_backend}"
+    _title(part, description.clip.path.name, description.quality.verdict, said)
+
+
+def _title(part: SubFigure, name: str, verdict: str, said: str) -> None:
+    part.text(0.008, 0.62, name, fontsize=17, weight="bold", color=_INK, va="center")
+    part.text(0.992, 0.62, verdict, fontsize=17, weight="bold", color=_VERDICT[verdict], ha="right", va="center")
+    part.text(0.008, 0.1, said, fontsize=11, color=_FAINT, va="center")
 
 
 def _contact_sheet(part: SubFigure, subject: Subject) -> None:
@@ -199,3 +221,15 @@ def _plain(axes: Axes) -> None:
         axes.spines[side].set_visible(False)
     for side in ("left", "bottom"):
         axes.spines[side].set_color("#8c959f")
+
+
+def _save(figure: Figure, out: Path) -> Path:
+    """Write the page whole or not at all."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    part = out.with_name(f".{out.name}.part")
+    try:
+        figure.savefig(part, format="png")
+        part.replace(out)
+    finally:
+        part.unlink(missing_ok=True)
+    return out

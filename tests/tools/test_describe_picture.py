@@ -9,14 +9,16 @@ import av
 import cv2
 import numpy as np
 import pytest
+from video2reward.memory.errors import BadClip
 from video2reward.memory.records import ClipDescription, KeypointTrack
 from video2reward.sim.robots.model import LIMB_RGB
 from video2reward.tools.describe import describe_clip
-from video2reward.tools.describe_picture import write_picture
+from video2reward.tools.describe_picture import write_picture, write_refusal
 from video2reward.tools.describe_video import PANEL_PX, write_description_video
 from video2reward.tools.extract_keypoints import load_track_arrays
 from video2reward.tools.joint_cycles import joint_cycles, joint_names
 from video2reward.tools.track import TrackArrays
+from video2reward.tools.video import open_clip
 
 Described = tuple[KeypointTrack, TrackArrays, ClipDescription]
 
@@ -68,6 +70,15 @@ def test_a_refused_clip_has_a_page_with_its_frames_and_reasons(tmp_path: Path, c
     assert page.shape[0] < 1000  # no diagrams of a gait that was not measured
     with_reasons = write_description_video(tmp_path / "v.mp4", track, arrays, description)
     assert with_reasons.stat().st_size > 1000
+
+
+def test_a_clip_in_which_nothing_was_found_shows_its_frames_and_why(tmp_path: Path, clips) -> None:
+    clip = open_clip(clips.video(tmp_path / "empty.mp4", num_frames=20, size=(640, 360)))
+    error = BadClip("no person and no animal was found.", "Show where it is.")
+    page = cv2.imread(str(write_refusal(tmp_path / "page.png", clip, error)))[..., ::-1]
+    assert (np.abs(page.astype(int) - [0xCF, 0x22, 0x2E]).max(-1) < 12).sum() > 300
+    # The frames' coloured blocks fill a good part of the page, which is white otherwise.
+    assert (np.ptp(page.astype(int), axis=-1) > 20).mean() > 0.2
 
 
 def test_the_video_plays_the_clip_once_with_footfalls_under_it(described: Described, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from video2reward.tools.pose.backend import Watcher, backend_names, choose_backe
 from video2reward.tools.pose.detectors import open_detector
 from video2reward.tools.pose.topdown import TopDown
 
-BLAZEPOSE = "blazepose"
+BLAZEPOSE, QUADNET = "blazepose", "quadnet"
 
 
 @contextmanager
@@ -38,6 +38,25 @@ def open_watcher(skeleton: Skeleton, only: str | None = None) -> Iterator[Watche
 
     with open_blazepose() as blazepose:
         yield blazepose
+
+
+def better_animal_watcher() -> Watcher | None:
+    """Return a watcher for animals whose networks were fetched or installed; None where only the package's own is here.
+
+    The network in the package finds its own boxes and is led by what knows it best: it needs no watcher.
+    """
+    try:
+        detector = open_detector()
+    except MissingPart:
+        return None
+    for name in backend_names("quadruped"):
+        if name == QUADNET:
+            continue
+        try:
+            return TopDown(detector, choose_backend("quadruped", name).backend)
+        except MissingPart:
+            continue
+    return None
 
 
 def watcher_names(skeleton: Skeleton) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from video2reward.tools.pose import mmpose, vitpose
 from video2reward.tools.pose.backend import choose_backend
 from video2reward.tools.pose.keypoint_formats import AP10K, COCO_PERSON, HALPE26
 from video2reward.tools.pose.network import Network
-from video2reward.tools.pose.watchers import open_watcher, watcher_names
+from video2reward.tools.pose.watchers import better_animal_watcher, open_watcher, watcher_names
 
 from . import networks
 
@@ -266,3 +266,15 @@ def test_a_detector_and_a_backend_that_are_here_make_a_watcher(bare: Path, tmp_p
     add("rtmpose-halpe26", networks.save_simcc(tmp_path / "h.onnx", 26, (192, 256)))
     with open_watcher("person") as watcher:
         assert watcher.name == "RTMPose Halpe26 (onnxruntime) in boxes by YOLOX-tiny (onnxruntime)"
+
+
+def test_animals_have_a_better_watcher_once_its_files_are_here(bare: Path, tmp_path: Path) -> None:
+    from video2reward.tools.models import add
+
+    assert better_animal_watcher() is None
+    add("yolox-s", networks.save_yolox(tmp_path / "y.onnx", {16: (250, 20, 20)}, (640, 640)))
+    assert better_animal_watcher() is None  # boxes alone are no points
+    add("rtmpose-ap10k", networks.save_simcc(tmp_path / "a.onnx", 17, (256, 256)))
+    watcher = better_animal_watcher()
+    assert watcher is not None
+    assert watcher.name == "RTMPose AP-10K (onnxruntime) in boxes by YOLOX-s (onnxruntime)"
