@@ -164,7 +164,7 @@ def _loaded(part: str) -> Any:
     for attempt in (part, re.sub(r",(\s*[}\]])", r"\1", part)):
         try:
             return json.JSONDecoder(strict=False).raw_decode(attempt)[0]
-        except (json.JSONDecodeError, RecursionError):
+        except (ValueError, RecursionError):
             continue
     try:
         return ast.literal_eval(re.sub(r"\b(true|false|null)\b", lambda word: _WORDS[word[1]], part))
@@ -180,6 +180,8 @@ def _why_no_json(text: str) -> str:
         json.loads(text[start : text.rfind("}") + 1] or text[start:], strict=False)
     except json.JSONDecodeError as error:
         return f"it is not JSON: {error.msg} at line {error.lineno}."
+    except (ValueError, RecursionError) as error:
+        return f"it is not JSON that can be read: {str(error)[:80]}."
     return "it holds no reward."
 
 

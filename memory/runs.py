@@ -14,7 +14,7 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,6 +23,14 @@ from video2reward.memory.errors import BadInput, RunExists
 from video2reward.memory.records import Attempt, RunResult
 
 R = TypeVar("R", bound=BaseModel)
+Upgrade = Callable[[dict[str, object]], dict[str, object]]
+
+UPGRADES: dict[str, tuple[Upgrade, ...]] = {}
+"""By kind of record: the function at place n makes version n + 1 of what version n wrote.
+
+A kind that is not here has only ever gained fields with defaults, so that its older files are read as they are.
+"""
+_MOST_RECORD_BYTES = 64 << 20
 
 
 def sha256_of(path: Path) -> str:
@@ -58,17 +66,48 @@ def save(record: BaseModel, path: Path) -> Path:
 
 
 def load(kind: type[R], path: Path) -> R:
-    """Read a record; a file that is missing, cut short or of another kind is refused in one sentence."""
+    """Read a record, older versions too; what is missing, damaged, foreign or newer is refused in one sentence."""
     try:
-        return kind.model_validate_json(path.read_text(encoding="utf-8"))
+        if path.stat().st_size > _MOST_RECORD_BYTES:
+            raise BadInput(f"{path} is too large to be a {kind.__name__}.")
+        text = path.read_text(encoding="utf-8")
+        return kind.model_validate_json(_brought_up(kind, text, path))
     except FileNotFoundError:
         raise BadInput(f"{path} is not there.") from None
+    except (IsADirectoryError, NotADirectoryError):
+        raise BadInput(f"{path} is not a file.") from None
     except (ValidationError, UnicodeDecodeError) as error:
         first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": (), "msg": str(error)}
         where = ".".join(str(part) for part in first["loc"])
         raise BadInput(
             f"{path} is not a readable {kind.__name__}{' at ' + where if where else ''}: {first['msg']}."
         ) from None
+
+
+def _brought_up(kind: type[BaseModel], text: str, path: Path) -> str:
+    """Return a record's text as the current version writes it. Raises BadInput where it is of a later one."""
+    if "schema_version" not in kind.model_fields:
+        return text
+    ours = int(kind.model_fields["schema_version"].default)
+    try:
+        record = json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    if not isinstance(record, dict):
+        return text
+    # The first records of all bore no version.
+    version = record.get("schema_version", 0)
+    if not isinstance(version, int) or version == ours:
+        return text
+    if version > ours:
+        raise BadInput(
+            f"{path} was written by a newer video2reward: its {kind.__name__} is of version {version}, "
+            f"this one reads up to {ours}.",
+            "Update video2reward.",
+        )
+    for upgrade in UPGRADES.get(kind.__name__, ())[max(version, 0) :]:
+        record = upgrade(record)
+    return json.dumps({**record, "schema_version": ours})
 
 
 def create(out: Path) -> Path:

@@ -78,7 +78,7 @@ def make_ppo(
 def save_checkpoint(path: Path, ppo: PPO, *, robot: RobotConfig, env_steps: int) -> None:
     """Write everything that going on or judging needs, atomically."""
     buffer = io.BytesIO()
-    torch.save({"schema_version": 1, "interface": _interface(robot), "env_steps": env_steps, **ppo.save()}, buffer)
+    torch.save({"schema_version": 1, "interface": interface_of(robot), "env_steps": env_steps, **ppo.save()}, buffer)
     write_atomic(path, buffer.getvalue())
 
 
@@ -97,7 +97,7 @@ def load_checkpoint(path: Path, robot: RobotConfig) -> dict:
         raise BadInput(f"{path} is not a readable policy: {type(error).__name__}.", "Train it again.") from None
     if other != robot.name:
         raise BadInput(f"{path} is a policy for {other}, not for {robot.name}.")
-    if found != _interface(robot):
+    if found != interface_of(robot):
         raise BadInput(f"{path} was trained with other action scales or another stance.", "Train it again.")
     weights = loaded.get("actor_state_dict")
     if not isinstance(weights, dict) or not all(_is_finite(value) for value in weights.values()):
@@ -122,7 +122,7 @@ def _refuse_large(path: Path) -> None:
         raise BadInput(f"{path} holds {unpacked / 1e6:.0f} MB; a policy has at most {MOST_BYTES / 1e6:.0f}.")
 
 
-def _interface(robot: RobotConfig) -> dict[str, object]:
+def interface_of(robot: RobotConfig) -> dict[str, object]:
     """Return what a policy's actions mean; a change of any of it makes older policies another robot's."""
     return {
         "robot": robot.name,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import tokenize
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -26,7 +27,8 @@ MAX_PHYSICS_STEP_S = 0.005
 _MAX_BYTES = 4 << 30
 _FAR_M = 1000.0
 _UNREADABLE = (
-    OSError, ValueError, EOFError, MemoryError, RuntimeError, RecursionError, zipfile.BadZipFile, zlib.error
+    OSError, ValueError, EOFError, MemoryError, RuntimeError, RecursionError, zipfile.BadZipFile, zlib.error,
+    tokenize.TokenError
 )  # fmt: skip
 """What a damaged or hostile archive can raise."""
 

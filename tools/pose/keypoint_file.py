@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import csv
+import tokenize
+import zipfile
+import zlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,6 +34,10 @@ _UNREADABLE = (
     MemoryError,
     RecursionError,
     OverflowError,
+    RuntimeError,
+    tokenize.TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
 )
 _FEET: dict[Skeleton, tuple[str, ...]] = {
     "person": ("ankle", "heel", "toe"),
