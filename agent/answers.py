@@ -118,7 +118,7 @@ def plain_body(body: str) -> str:
     body = textwrap.dedent(body)
     try:
         ast.parse(body.strip(), mode="eval")
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return body
     return f"return {body.strip()}"
 
@@ -190,7 +190,7 @@ def _from_python(text: str) -> RewardAnswer | None:
     for code in re.findall(r"```(?:python|py)?\s*\n(.*?)```", text, re.DOTALL) or [text]:
         try:
             tree = ast.parse(textwrap.dedent(code))
-        except (SyntaxError, ValueError):
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
             continue
         terms = [term for node in tree.body if isinstance(node, ast.FunctionDef) and (term := _term_of(node))]
         if terms:
@@ -218,7 +218,7 @@ def _term_of(node: ast.FunctionDef) -> TermAnswer | None:
 def _only_function(code: str) -> str | None:
     try:
         tree = ast.parse(textwrap.dedent(code))
-    except (SyntaxError, ValueError):
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
     return _statements(functions[0]) if len(functions) == 1 else None

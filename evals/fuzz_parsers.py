@@ -103,13 +103,14 @@ def _guard() -> Reader:
     from video2reward.sim.config import GO1
     from video2reward.sim.contract import motion_of
     from video2reward.sim.guard import refuse_unsafe
+    from video2reward.sim.reward_text import read_text
 
     def read(path: Path) -> None:
         try:
             motion_of(path, GO1)
         except BadReward:
             pass
-        refuse_unsafe(path)
+        refuse_unsafe(read_text(path), path.name, GO1)
 
     return read
 
@@ -242,6 +243,19 @@ def _bad_answer() -> tuple[type[Exception], ...]:
     return (V2RError, BadAnswer)
 
 
+def _robots(folder: Path) -> list[bytes]:
+    import video2reward.sim.robots as robots
+
+    (home,) = list(robots.__path__)[:1]
+    return [(Path(home) / name).read_bytes() for name in ("go1.xml", "g1.xml")]
+
+
+def _robot() -> Reader:
+    from video2reward.sim.robots.adopt import adopt
+
+    return lambda path: adopt(path, path.parent / "robot")
+
+
 PARSERS = (
     Parser("coco", ".json", _coco, _keypoints),
     Parser("deeplabcut", ".csv", _deeplabcut, _keypoints),
@@ -254,4 +268,5 @@ PARSERS = (
     Parser("progress", ".jsonl", _progress, _curves),
     Parser("result", ".json", _results, _result),
     Parser("policy", ".pt", _policies, _policy),
+    Parser("mjcf", ".xml", _robots, _robot),
 )
