@@ -136,7 +136,7 @@ class Chat:
         except KeyboardInterrupt:
             said.append(" (interrupted; what runs goes on)")
             self._print(said[-1])
-        except V2RError as error:
+        except (V2RError, OSError) as error:  # a run's files may vanish while they are read
             said.append(f"That cannot be done: {error}")
             self._print(said[-1])
             fine = False
@@ -177,7 +177,10 @@ def asker(always: bool, console: Console) -> Callable[[str], bool]:
         if not sys.stdin.isatty():
             console.print(f"{question} Nobody is here to ask; give --yes to allow it.", markup=False, soft_wrap=True)
             return False
-        return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+        try:
+            return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+        except EOFError:
+            return False
 
     return ask
 

@@ -16,7 +16,7 @@ from video2reward.agent import steering as steer
 from video2reward.agent.apart import Commands, last_words
 from video2reward.agent.settings import Settings
 from video2reward.memory import runs
-from video2reward.memory.errors import BadInput
+from video2reward.memory.errors import BadInput, V2RError
 from video2reward.memory.recall import memory_home
 from video2reward.memory.records import Recollection, Steering, StoredRecord
 
@@ -194,7 +194,18 @@ class Desk:
         return narrate.about(run, which)
 
     def show(self, which: int | str = "best", run: Path | None = None) -> str:
-        return narrate.about(self._run(run), which)
+        """Tell one try, and draw the clip and the robot side by side where that was not done yet."""
+        from video2reward.agent.toolbox import SHEET
+        from video2reward.tools.render_and_critique import make_sheet
+
+        run = self._run(run)
+        folder = run / "attempts" / narrate.find_attempt(run, which).id
+        if (folder / "rollout.npz").exists() and not (folder / SHEET).exists():
+            try:
+                make_sheet(folder, run, folder / SHEET)
+            except (V2RError, OSError):
+                pass  # a picture less; what is known is told
+        return narrate.about(run, which)
 
     def compare(self, first: int | str = 1, second: int | str = 2, run: Path | None = None) -> str:
         return narrate.compare(self._run(run), first, second)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -47,11 +47,10 @@ class Message(NamedTuple):
 class ModelClient:
     """Asks one model. `usage` counts every answer that told its tokens, the useless ones too."""
 
-    def __init__(self, model: str, settings: Settings, waited: Callable[[str], None] = lambda text: None) -> None:
+    def __init__(self, model: str, settings: Settings) -> None:
         self.model, self.settings = model, settings
         self.usage = Usage()
         self.bill: Bill | None = None
-        self._waited = waited
         self._chat: Any = None
         self._refused: set[str] = set()
         self._max_tokens = settings.max_tokens
@@ -215,7 +214,6 @@ class ModelClient:
         fits = wait_s <= _LONGEST_WAIT_S and time.monotonic() + wait_s < deadline
         if failures >= self.settings.max_retries or not fits:
             raise AuthorFailed(self._said(what, error)) from None
-        self._waited(f"{self._said(what, error)}: asked again in {wait_s:.1f} s")
         time.sleep(wait_s)
 
     def _wire(self, messages: Sequence[Message]) -> list[tuple[str, Any]]:

@@ -22,8 +22,8 @@ def is_alive(run: Path) -> bool:
 
 
 def runs_under(root: Path) -> list[Path]:
-    """Return the run folders under a folder, the latest first."""
-    found = [path.parent for path in root.glob("*/request.json")]
+    """Return the run folders under a folder, those of a night too, the latest first."""
+    found = [path.parent for pattern in ("*/request.json", "*/*/request.json") for path in root.glob(pattern)]
     return sorted(found, key=lambda run: (run / "request.json").stat().st_mtime, reverse=True)
 
 
