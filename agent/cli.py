@@ -237,6 +237,17 @@ class Export:
 
 
 @dataclass(frozen=True)
+class Guard:
+    """Say what the guard refuses in a reward file, and what to write instead; exit 2 where it refuses anything."""
+
+    reward: Annotated[Positional[Path], arg(metavar="REWARD", help="a reward file")]
+    robot: Annotated[str | None, arg(metavar="NAME")] = None
+    """The robot it is for; by default it must fit one of those there are."""
+    json: bool = False
+    """Print JSON."""
+
+
+@dataclass(frozen=True)
 class Runs:
     """List what has been run, best first."""
 
@@ -306,6 +317,7 @@ Command = (
     | Annotated[MemoryCommand, subcommand("memory")]
     | Annotated[Play, subcommand("play")]
     | Annotated[Export, subcommand("export")]
+    | Annotated[Guard, subcommand("guard")]
     | Annotated[Runs, subcommand("runs")]
     | Annotated[Doctor, subcommand("doctor")]
     | Annotated[Models, subcommand("models")]

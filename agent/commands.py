@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from video2reward.agent.listings import bench, describe, doctor, list_runs, models, plain_table, recall
+from video2reward.agent.listings import bench, describe, doctor, guard, list_runs, models, plain_table, recall
 from video2reward.agent.memory_commands import memory
 from video2reward.agent.nightly import overnight, status
 from video2reward.agent.nightly import resume as resume_all
@@ -210,6 +210,7 @@ COMMANDS: dict[str, Callable[[Any], int]] = {
     "MemoryCommand": memory,
     "Play": play,
     "Export": export,
+    "Guard": guard,
     "Runs": list_runs,
     "Doctor": doctor,
     "Models": models,

@@ -100,6 +100,23 @@ def recall(command: cli.Recall) -> int:
     return 0
 
 
+def guard(command: cli.Guard) -> int:
+    """Print what the guard refuses in a reward file."""
+    from video2reward.sim.config import robot_config
+    from video2reward.tools.write_reward import guard_problems
+
+    problems = guard_problems(command.reward, robot_config(command.robot) if command.robot else None)
+    if command.json:
+        listed = [{"line": p.line, "construct": p.construct, "instead": p.message} for p in problems]
+        print(json.dumps({"reward": str(command.reward), "harmless": not problems, "problems": listed}, indent=2))
+    else:
+        for problem in problems:
+            print(f"{command.reward}:{problem.line}: {problem.construct}: {problem.message}")
+        if not problems:
+            print(f"{command.reward}: the guard refuses nothing; the trial and the training have their own say.")
+    return 2 if problems else 0
+
+
 def _motion_of(command: cli.Recall, robot: str | None) -> MotionTarget | GaitDescriptor:
     from video2reward.sim.config import robot_config
 

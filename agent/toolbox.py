@@ -67,7 +67,10 @@ class Tools:
 
     def describe(self, request: RunRequest, run: Path, progress: ShareDone) -> ClipDescription:
         from video2reward.tools.describe import describe_clip
+        from video2reward.tools.trials import prepare
 
+        # The first reward is written soon after.
+        prepare()
         _, description = describe_clip(
             request.clip,
             run,

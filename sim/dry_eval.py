@@ -51,6 +51,9 @@ MAX_STEPS = 40_000
 MAX_TENSORS = 2_000
 MAX_NUMBERS_PER_ENV = 60_000
 MAX_ROUNDS = 256
+READY_MADE_TENSORS = 10
+# These read a generator to its end before anything else happens.
+_READS_ALL = ("all", "any", "list", "max", "min", "sorted", "sum", "tuple")
 MAX_DEPTH = 16
 
 _ARITHMETIC: dict[type, Callable] = {
@@ -148,13 +151,13 @@ class Expressions:
             else:
                 items.append(self._eval(node, scope) if passed_on else kept(self._eval(node, scope)))
         made = Items(items, is_list)
-        count(made)
+        self._charge(made)
         return made
 
     def _of_dict(self, node: ast.Dict, scope: Scope) -> Value:
         pairs = zip(node.keys, node.values, strict=True)
         made = Table({key_of(self._eval(k, scope)): kept(self._eval(v, scope)) for k, v in pairs if k is not None})
-        count(made)
+        self._charge(made)
         return made
 
     def _of_slice(self, node: ast.Slice, scope: Scope) -> Value:
@@ -229,7 +232,7 @@ class Expressions:
             raise Refused("a tensor computed with a list", "write torch.tensor([…], device=s.joint_pos.device)")
         else:
             raise Ends
-        count(made)
+        self._charge(made)
         return made
 
     def _of_compare(self, node: ast.Compare, scope: Scope) -> Value:
@@ -332,14 +335,17 @@ class Expressions:
             raise Ends
         return base.items[at]
 
-    def _of_listcomp(self, node: ast.ListComp | ast.GeneratorExp, scope: Scope) -> Value:
+    def _of_listcomp(self, node: ast.ListComp, scope: Scope) -> Value:
         made: list[Value] = []
         self._comprehend(node.generators, Scope(scope), lambda inner: made.append(kept(self._eval(node.elt, inner))))
-        result = Items(made, is_list=True, once=isinstance(node, ast.GeneratorExp))
-        count(result)
+        result = Items(made, is_list=True)
+        self._charge(result)
         return result
 
-    _of_generatorexp = _of_listcomp
+    def _of_generatorexp(self, node: ast.GeneratorExp, scope: Scope) -> Value:
+        # It is made while it is read: what it would change, or see changed, cannot be followed in another order.
+        made = self._maybe(lambda: self._of_listcomp(node, scope))
+        return Items(made.items, is_list=True, once=True, lazy=True)
 
     def _of_dictcomp(self, node: ast.DictComp, scope: Scope) -> Value:
         made: dict = {}
@@ -349,7 +355,7 @@ class Expressions:
 
         self._comprehend(node.generators, Scope(scope), add)
         result = Table(made)
-        count(result)
+        self._charge(result)
         return result
 
     def _comprehend(self, generators: list[ast.comprehension], scope: Scope, add: Callable[[Scope], None]) -> None:
@@ -403,7 +409,7 @@ class Expressions:
             for item in items:
                 self._may_change(base, item)
             base.items += items
-            count(base)
+            self._charge(base)
             return Nothing()
         return dry_calls.container_method(base, name, arguments, key_of)
 
@@ -411,11 +417,27 @@ class Expressions:
         path = name.removeprefix("torch.")
         if name.startswith("torch.") and path in TORCH:
             return call(path, arguments, keywords)
-        return self.contract.call(name, arguments, keywords, self._iterate, self._binary, self.sizes)
+        if name.startswith("terms."):
+            self.tensors += READY_MADE_TENSORS
+        if name.removeprefix("builtins.") in _READS_ALL and arguments and isinstance(arguments[0], Items):
+            arguments = [Items(arguments[0].items, arguments[0].is_list), *arguments[1:]]
+        return self.contract.call(name, arguments, keywords, self._iterate, self._added, self.sizes)
+
+    def _added(self, op: type, one: Value, other: Value) -> Value:
+        value = self._binary(op, one, other)
+        self._weigh(value)
+        return value
+
+    def _charge(self, value: Value) -> None:
+        """Bound a list or dictionary, and count its values among the steps: it was built, and looked through here."""
+        self.steps += count(value) // 8
+        self._step()
 
     def _iterate(self, value: Value) -> list[Value]:
         if isinstance(value, Tensor):
             return slices_of(value, 0)
+        if isinstance(value, Items) and value.lazy:
+            raise Refused("a loop over a generator", "write a list: [… for …]")
         if isinstance(value, Table):
             items: list[Value] = [Text(k) if isinstance(k, str) else number(k) for k in value.items]
         elif isinstance(value, Items):
@@ -435,7 +457,7 @@ class Expressions:
                 "build lists first, in the term; a reward keeps nothing between steps",
             )
         if self._undecided:
-            raise Refused("a list changed under an if", "build lists outside of ifs that hang on the state")
+            raise Refused("a list changed under an if or in a generator", "build lists in statements of their own")
         if isinstance(value, Items | Table) and (getattr(value, "is_list", True) or count(value) > 64):
             raise Refused("lists in lists that grow", "write nested lists out, or append tuples")
 

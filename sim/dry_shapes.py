@@ -18,6 +18,7 @@ from video2reward.sim.dry_values import (
     Tensor,
     Text,
     Value,
+    bounded,
     broadcast,
     highest,
     integer,
@@ -54,7 +55,12 @@ class Args:
         return axis(self.integer(name, default), rank)
 
     def flag(self, name: str) -> bool:
-        return name in self and bool(integer(self.values[name]))
+        if name not in self:
+            return False
+        value = self.values[name]
+        if not isinstance(value, Number) or value.value is None:
+            raise Refused(f"{name}=", "write True or False")
+        return bool(value.value)
 
     def axes(self, name: str, rank: int) -> list[int]:
         """Return the axes named, all where none is."""
@@ -355,7 +361,7 @@ def einsum(a: Args) -> Value:
     if list(dims.values()).count(N) > 1:
         raise Refused("this einsum", "environments are not compared with each other")
     cost = Tensor(tuple(dims.values())).per_env
-    if cost > 65_536 or any(letter not in dims for letter in out):
+    if cost > 16_384 or any(letter not in dims for letter in out):
         raise Refused("this einsum", "it makes too many products; write (x * y).sum(-1)")
     return Tensor(tuple(dims[letter] for letter in out), highest(item.kind for item in operands))
 
@@ -401,7 +407,8 @@ def converted(a: Args) -> Value:
 
 
 def loss(a: Args) -> Value:
-    shape = broadcast(a.tensor().shape, a.tensor("target").shape)
+    # All differences are made before they are reduced.
+    shape = bounded(broadcast(a.tensor().shape, a.tensor("target").shape)).shape
     whole = isinstance(a.values.get("reduction"), Text) and a["reduction"].value == "none"
     return Tensor(shape if whole else ())
 
@@ -415,6 +422,6 @@ def same(a: Args) -> Value:
 
 
 def similarity(a: Args) -> Value:
-    shape = broadcast(*(a.tensor(name).shape for name in ("x1", "x2")))
+    shape = bounded(broadcast(*(a.tensor(name).shape for name in ("x1", "x2")))).shape
     at = a.axis("dim", len(shape), 1)
     return Tensor((*shape[:at], *shape[at + 1 :]))

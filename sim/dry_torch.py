@@ -26,9 +26,10 @@ from video2reward.sim.dry_values import (
 
 @dataclass(frozen=True)
 class Op:
-    """A function: its parameters in order (`*name` takes the rest), how many of them it needs, its rule."""
+    """A function: its parameters in order (`*name` takes the rest), those given by name alone, how many it needs."""
 
     params: tuple[str, ...]
+    named: tuple[str, ...]
     needed: int
     rule: Rule
 
@@ -43,6 +44,7 @@ def call(name: str, arguments: list[Value], keywords: dict[str, Value]) -> Value
     op = OPS[name]
     values: dict[str, Value] = {}
     plain = [param for param in op.params if not param.startswith("*")]
+    known = {*plain, *op.named, *_ANYWHERE}
     for param, value in zip(plain, arguments, strict=False):
         values[param] = value
     if len(arguments) > len(plain) or len(plain) < len(op.params):
@@ -50,11 +52,11 @@ def call(name: str, arguments: list[Value], keywords: dict[str, Value]) -> Value
             raise Refused(f"{name}(…)", f"it takes {', '.join(plain)}")
         values[op.params[-1][1:]] = Items(arguments[len(plain) :])
     for given, value in keywords.items():
-        param = given if given in plain or given in _ANYWHERE else _ALIASES.get(given, given)
+        param = given if given in known else _ALIASES.get(given, given)
         if param == op.params[-1].lstrip("*") and param not in plain:
             value = value if isinstance(value, Items) else Items([value])
-        elif param not in plain and param not in _ANYWHERE:
-            raise Refused(f"{given}= in {name}", f"it takes {', '.join(plain)}")
+        elif param not in known:
+            raise Refused(f"{given}= in {name}", f"it takes {', '.join([*plain, *op.named])}")
         if given == "device" and not isinstance(value, Device):
             raise Refused(f"device= in {name}", "write device=s.joint_pos.device, or leave it out")
         if given == "dtype" and not isinstance(value, Dtype):
@@ -67,9 +69,11 @@ def call(name: str, arguments: list[Value], keywords: dict[str, Value]) -> Value
 
 def _op(names: str, params: str, rule: Rule) -> None:
     listed = params.split()
-    needed = sum(not param.endswith("?") and not param.startswith("*") for param in listed)
+    needed = sum(param[-1] not in "?=" and not param.startswith("*") for param in listed)
+    by_place = tuple(param.rstrip("?") for param in listed if not param.endswith("="))
+    by_name = tuple(param.rstrip("=") for param in listed if param.endswith("="))
     for name in names.split():
-        OPS[name] = Op(tuple(param.rstrip("?") for param in listed), needed, rule)
+        OPS[name] = Op(by_place, by_name, needed, rule)
 
 
 _op("exp exp2 expm1 sqrt rsqrt reciprocal sin cos tan asin acos atan arcsin arccos arctan sinh cosh tanh sigmoid log "
@@ -103,7 +107,8 @@ _op("masked_fill", "input mask value", shapes.elementwise("input", "mask", "valu
 _op("float double", "input", shapes.as_kind("float"))
 _op("long int", "input", shapes.as_kind("int"))
 _op("bool", "input", shapes.as_kind("bool"))
-_op("to type type_as", "input other? dtype? device?", shapes.converted)
+_op("to", "input other? dtype? device?", shapes.converted)
+_op("type type_as", "input other", shapes.converted)
 _op("sum nansum prod", "input dim? keepdim?", shapes.reduction())
 _op("mean nanmean", "input dim? keepdim?", shapes.reduction("float"))
 _op("all any", "input dim? keepdim?", shapes.reduction("bool"))
@@ -118,9 +123,9 @@ _op("median nanmedian", "input dim? keepdim?", shapes.extreme)
 _op("softmax log_softmax nn.functional.softmax", "input dim", shapes.as_kind("float"))
 _op("nn.functional.normalize", "input p? dim? eps?", shapes.same)
 _op("nn.functional.cosine_similarity cosine_similarity", "x1 x2 dim? eps?", shapes.similarity)
-_op("nn.functional.mse_loss nn.functional.l1_loss", "input target reduction?", shapes.loss)
-_op("nn.functional.huber_loss", "input target reduction? delta?", shapes.loss)
-_op("nn.functional.smooth_l1_loss", "input target reduction? beta?", shapes.loss)
+_op("nn.functional.mse_loss nn.functional.l1_loss", "input target reduction=", shapes.loss)
+_op("nn.functional.huber_loss", "input target reduction= delta=", shapes.loss)
+_op("nn.functional.smooth_l1_loss", "input target reduction= beta=", shapes.loss)
 _op("cumsum cumprod", "input dim", shapes.same)
 _op("roll", "input shifts dims?", shapes.same)
 _op("flip", "input *dims", shapes.same)

@@ -70,13 +70,14 @@ class Text:
 class Items:
     """A list or tuple; an iterator where `once`. A frozen one outlives the step and may not be changed.
 
-    `names` are those of a pair's fields.
+    `names` are those of a pair's fields; a `lazy` one is made while it is read.
     """
 
     items: list
     is_list: bool = False
     frozen: bool = False
     once: bool = False
+    lazy: bool = False
     names: tuple[str, ...] = ()
 
 
@@ -229,6 +230,8 @@ def integer(value: Value) -> int:
         raise Ends
     if value.value is None:
         raise Refused("a number that only the run knows", "sizes, indices and axes are literals or x.shape[…]")
+    if isinstance(value.value, bool):
+        raise Refused(str(value.value), "sizes, indices and axes are whole numbers; name keepdim= and the like")
     if not isinstance(value.value, int):
         raise Ends
     return int(value.value)
@@ -278,13 +281,23 @@ def freeze(value: Value) -> None:
 
 def joined(one: Value, other: Value) -> Value:
     """Return what is known of a value that is one or the other. Raises Refused where they have nothing in common."""
-    if one == other:
+    if one is other:
+        return one
+    if isinstance(one, Items) and isinstance(other, Items) and not (one.is_list or other.is_list):
+        if len(one.items) == len(other.items) and one.names == other.names:
+            return Items([joined(a, b) for a, b in zip(one.items, other.items, strict=True)], names=one.names)
+    # Two lists that are equal now are still two: what is added to one is not in the other.
+    if not isinstance(one, Items | Table) and one == other and type(_known(one)) is type(_known(other)):
         return one
     if isinstance(one, Number) and isinstance(other, Number):
         return Number(None, one.whole and other.whole, max(one.bits, other.bits))
     if isinstance(one, Tensor) and isinstance(other, Tensor) and one.shape == other.shape:
         return Tensor(one.shape, highest((one.kind, other.kind)))
     raise Refused("a value of two kinds", "both ways of an if give tensors of one shape")
+
+
+def _known(value: Value) -> object:
+    return value.value if isinstance(value, Number) else None
 
 
 def shown(shape: tuple[Dim, ...]) -> str:

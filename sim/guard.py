@@ -8,10 +8,7 @@ and not a boundary by itself: the trial, the operating system and the watchdog f
 
 from __future__ import annotations
 
-import argparse
 import ast
-import json
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -119,26 +116,3 @@ def _line_in(text: str) -> int:
     return next(
         (int(after) for word, after in zip(words, words[1:], strict=False) if word == "line" and after.isdigit()), 1
     )
-
-
-def main(argv: list[str] | None = None) -> int:
-    """Print what the guard refuses in a reward file; exit 2 where it refuses anything."""
-    parser = argparse.ArgumentParser(prog="python -m video2reward.sim.guard", description=main.__doc__)
-    parser.add_argument("reward", type=Path)
-    parser.add_argument("--json", action="store_true")
-    arguments = parser.parse_args(argv)
-    try:
-        problems = check_source(read_text(arguments.reward))
-    except BadReward as error:
-        print(error, file=sys.stderr)
-        return error.exit_code
-    if arguments.json:
-        print(json.dumps([problem.__dict__ for problem in problems]))
-    else:
-        for problem in problems:
-            print(problem, file=sys.stderr)
-    return 2 if problems else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -26,21 +26,31 @@ _lock = threading.Lock()
 _running: _Trials | None = None
 
 
+def prepare() -> None:
+    """Start the process without waiting for it, so that the first reward finds it warm."""
+    with _lock:
+        _ready()
+
+
 def try_confined(text: str, target: MotionTarget) -> TrialReport:
     """Try a reward's text behind the operating system's layer; what becomes of it is in the report.
 
     The first call starts the process, the others find it warm. What it answers is read as a stranger's.
     """
-    global _running
     with _lock:
         for _ in range(2):
-            if _running is None or not _running.alive:
-                _running = _Trials()
-                atexit.register(_running.close)
-            report = _running.ask(text, target)
+            report = _ready().ask(text, target)
             if isinstance(report, TrialReport):
                 return report
         return TrialReport(problem=f"the trial could not be held: {report}.")
+
+
+def _ready() -> _Trials:
+    global _running
+    if _running is None or not _running.alive:
+        _running = _Trials()
+        atexit.register(_running.close)
+    return _running
 
 
 class _Trials:

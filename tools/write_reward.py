@@ -10,12 +10,16 @@ import json
 import keyword
 import textwrap
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from video2reward.memory import runs
 from video2reward.memory.errors import BadReward
 from video2reward.memory.records import MotionTarget, RewardDraft, RewardProgram, RewardTerm, TrialReport
-from video2reward.sim.config import robot_config, robot_title
+from video2reward.sim.config import RobotConfig, robot_config, robot_title
 from video2reward.sim.reward_text import parse, read_text
+
+if TYPE_CHECKING:
+    from video2reward.sim.guard import Problem
 
 _LINE = 116
 
@@ -133,6 +137,13 @@ def motion_of(reward: Path, robot: str) -> MotionTarget | None:
     from video2reward.sim import contract
 
     return contract.motion_of(reward, robot_config(robot))
+
+
+def guard_problems(path: Path, robot: RobotConfig | None) -> list[Problem]:
+    """Return what the guard refuses in a reward file. Raises BadReward where it cannot be read."""
+    from video2reward.sim.guard import check_source
+
+    return check_source(read_text(path), robot)
 
 
 def examine(source: str, target: MotionTarget) -> TrialReport:

@@ -1,0 +1,146 @@
+"""The escape suite: `python -m video2reward.evals.escapes [--system] [--time] [--json FILE]`.
+
+For each payload it says which layer stops it: the guard alone, the trial for what the guard lets through, and, with
+--system, what becomes of it with the guard off, behind the operating system's layer and among canaries. Honest rewards
+must pass guard and trial, every one. --time measures guard and trial.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from pathlib import Path
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+from video2reward.evals.escapes.catalogue import Entry, honest, payloads
+from video2reward.evals.escapes.layers import by_guard, by_system, by_trial, canaries
+from video2reward.memory.errors import V2RError
+from video2reward.memory.records import MotionTarget, TrialReport
+from video2reward.sim.config import robot_config
+from video2reward.tools.write_reward import examine
+
+GUARD_ALONE = 0.95
+MOST_SECONDS = 0.5
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the suite; exit 0 where every figure is reached."""
+    parser = argparse.ArgumentParser(prog="python -m video2reward.evals.escapes", description=__doc__)
+    parser.add_argument("--system", action="store_true", help="also run every payload behind the system's layer alone")
+    parser.add_argument("--seconds", type=float, default=3.0, help="the most one payload may run there")
+    parser.add_argument("--time", action="store_true", help="measure guard and trial alone")
+    parser.add_argument("--only", default="", help="payloads whose name or aim holds this word")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here too")
+    arguments = parser.parse_args(argv)
+    try:
+        if arguments.time:
+            figures = _timed(Console(width=140))
+        else:
+            chosen = [p for p in payloads() if arguments.only in p.name or arguments.only == p.about]
+            figures = _suite(chosen, arguments.system, arguments.seconds, Console(width=150))
+    except V2RError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    if arguments.json:
+        arguments.json.write_text(json.dumps(figures, indent=2), encoding="utf-8")
+    return 0 if figures["reached"] else 1
+
+
+def _suite(chosen: list[Entry], system: bool, seconds: float, console: Console) -> dict:
+    rows, table = [], Table("payload", "aim", "guard", "trial", "system alone", title="Escape suite")
+    ended: dict[str, tuple[str, list[str]]] = {}
+    if system:
+        with canaries() as birds:
+            ended = by_system(chosen, birds, seconds)
+    for payload in chosen:
+        problem = by_guard(payload)
+        trial = "" if problem else by_trial(payload)
+        how, leaks = ended.get(payload.name, ("", []))
+        stopped = escape(str(problem)[:70]) if problem else "[red]let through[/red]"
+        table.add_row(
+            payload.name, payload.about, stopped, escape(trial[:40]), f"[red]{leaks}[/red]" if leaks else escape(how)
+        )
+        rows.append(
+            {"name": payload.name, "aim": payload.about, "guard": str(problem or ""), "trial": trial,
+             "system": how, "leaks": leaks}
+        )  # fmt: skip
+    console.print(table)
+    refused = _honest(console)
+    by_guard_alone = sum(bool(row["guard"]) for row in rows)
+    through = [row["name"] for row in rows if not row["guard"] and not row["trial"]]
+    leaking = [row["name"] for row in rows if row["leaks"]]
+    console.print(
+        f"payloads {len(rows)}; stopped by the guard alone {by_guard_alone} ({by_guard_alone / len(rows):.1%}), "
+        f"by guard and trial {len(rows) - len(through)}"
+    )
+    if system:
+        console.print(f"system alone: {len(rows) - len(leaking)} of {len(rows)} let nothing out {leaking or ''}")
+    console.print(f"honest rewards {len(honest())}; refused {len(refused)} {refused or ''}")
+    reached = by_guard_alone >= GUARD_ALONE * len(rows) and not leaking and not refused
+    return {
+        "payloads": rows, "guard_alone": by_guard_alone, "through": through, "leaking": leaking, "refused": refused,
+        "honest": len(honest()), "reached": reached,
+    }  # fmt: skip
+
+
+def _honest(console: Console) -> list[str]:
+    refused = []
+    for reward in honest():
+        if problem := examine(reward.source, target_of(reward)).problem:
+            refused.append(reward.name)
+            console.print(f"[red]refused[/red] {reward.name}: {problem}")
+    return refused
+
+
+def target_of(reward: Entry) -> MotionTarget:
+    """Return the motion that an honest reward is for."""
+    robot = robot_config(reward.about)
+    trot = reward.about == "go1"
+    return MotionTarget(
+        robot=robot.name, feet=robot.feet, gait="trot" if trot else "walk", speed_m_s=1.0 if trot else 0.8,
+        stride_frequency_hz=2.0 if trot else 1.2, duty_factor=(0.5,) * 4 if trot else (0.62,) * 2,
+        phase_offsets=(0.0, 0.5, 0.5, 0.0) if trot else (0.0, 0.5), leg_length_m=robot.leg_length_m, froude=0.4,
+    )  # fmt: skip
+
+
+def _timed(console: Console) -> dict:
+    """Measure guard and trial as a run has them: the first candidate starts the process, the others find it warm."""
+    from video2reward.sim.guard import check_source
+
+    guard, both = [], []
+    started = time.perf_counter()
+    examine(honest()[0].source, target_of(honest()[0]))
+    first = time.perf_counter() - started
+    for reward in honest():
+        started = time.perf_counter()
+        check_source(reward.source, robot_config(reward.about))
+        guard.append(time.perf_counter() - started)
+        started = time.perf_counter()
+        report: TrialReport = examine(reward.source, target_of(reward))
+        both.append(time.perf_counter() - started)
+        if report.problem:
+            raise V2RError(f"{reward.name} is refused: {report.problem}")
+    warm = sorted(both)
+    figures = {
+        "guard_median_s": statistics.median(guard),
+        "first_s": first,
+        "median_s": statistics.median(warm),
+        "p95_s": warm[int(0.95 * len(warm))],
+        "worst_s": warm[-1],
+        "reached": warm[-1] <= MOST_SECONDS,
+    }
+    console.print(
+        f"guard {1e3 * figures['guard_median_s']:.1f} ms (median of {len(guard)}); guard + trial: first candidate "
+        f"{figures['first_s']:.2f} s (it starts the process), then median {figures['median_s']:.3f} s, "
+        f"95 % {figures['p95_s']:.3f} s, worst {figures['worst_s']:.3f} s; asked for {MOST_SECONDS} s"
+    )
+    return figures
+
+
+if __name__ == "__main__":
+    sys.exit(main())
