@@ -82,6 +82,7 @@ class Expressions:
         self.tree, self.contract = tree, contract
         self.sizes = {"num_envs": N, "num_joints": num_joints, "num_feet": num_feet}
         self.steps = self.tensors = self.numbers = 0
+        self.returned: dict[str, Value] = {}
         self._calls: list[ast.AST] = []
         self._maybe_returned: list[list[Value]] = []
         self._undecided = 0

@@ -16,6 +16,7 @@ from video2reward.sim.dry_values import (
     Closure,
     Ends,
     Items,
+    N,
     Nothing,
     Refused,
     Scope,
@@ -27,6 +28,7 @@ from video2reward.sim.dry_values import (
     freeze,
     integer,
     joined,
+    shown,
 )
 
 
@@ -36,7 +38,7 @@ class _Return:
 
 
 class DryRun(Expressions):
-    """Follow one reward file on a robot with so many joints and feet."""
+    """Follow one reward file on a robot with so many joints and feet; `returned` is what each term came to."""
 
     def follow(self, terms: list[ast.FunctionDef]) -> Iterator[RefusedAt]:
         """Follow the file's head, then each term; yield the first refusal in each. A head that is refused ends it."""
@@ -53,7 +55,11 @@ class DryRun(Expressions):
         for node in terms:
             self._calls, self._maybe_returned, self._undecided = [], [], 0
             try:
-                self._call_closure(top[node.name], [State()], {})
+                value = self._call_closure(top[node.name], [State()], {})
+                self.returned[node.name] = value
+                if isinstance(value, Tensor) and value.shape != (N,):
+                    said = f"it returns {shown(value.shape)}, not a tensor of shape (num_envs,)"
+                    yield RefusedAt(node.lineno, node.name, said, ends=True)
             except (RefusedAt, Refused, Ends) as refused:
                 yield self._placed(refused, node.lineno)
 

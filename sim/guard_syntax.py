@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
+import difflib
 from collections.abc import Iterator
 
-from video2reward.sim.dry_calls import DTYPES, MATH, SUBMODULES, TYPING, read_contract
+from video2reward.sim.dry_calls import DTYPES, HINTS, MATH, SUBMODULES, TYPING, UNKNOWN, read_contract
 from video2reward.sim.dry_torch import OPS
 
 MAX_NODES = 6_000
@@ -192,10 +193,9 @@ def _attribute(node: ast.Attribute) -> Iterator[Finding]:
         what = "private names are not part of the contract" if name.startswith("_") else f"write .{name.rstrip('_')}"
         yield node.lineno, f".{name}", what + "; tensors are never changed in place" * name.endswith("_")
     elif name not in _ATTRIBUTES and name not in read_contract().fields:
-        # What is tempting, and what to write for it, the dry run knows.
-        from video2reward.sim.dry_calls import HINTS, UNKNOWN
-
-        yield node.lineno, ast.unparse(node)[-40:], HINTS.get(name, UNKNOWN)
+        near = difflib.get_close_matches(name, [*read_contract().fields, *sorted(_ATTRIBUTES)], 1)
+        perhaps = f"; did you mean .{near[0]}?" if near else ""
+        yield node.lineno, ast.unparse(node)[-40:], HINTS.get(name, UNKNOWN + perhaps)
 
 
 def _names(tree: ast.Module, nodes: list[ast.AST], protected: tuple[str, ...]) -> Iterator[Finding]:
