@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from pathlib import Path
 
 from video2reward.memory.errors import BadReward
@@ -52,7 +53,10 @@ def parse(text: str, name: str = "the reward", first_line: int = 1) -> ast.Modul
         raise BadReward(f"{name} names an encoding of its own; it is read as UTF-8.")
     _scan(text, name)
     try:
-        tree = ast.parse(text)
+        with warnings.catch_warnings():
+            # What Python only warns of, as of 1if x else y, is no fault of ours to print.
+            warnings.simplefilter("ignore")
+            tree = ast.parse(text)
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", None)
         where = f" at line {line + first_line - 1}" if line else ""
@@ -77,29 +81,37 @@ def _scan(text: str, name: str) -> None:
     Whatever stands between two commas or lines may nest in itself, and all that in the brackets around it; so the sum
     of words and signs since the last comma, over all open brackets, is never less than the depth of the syntax tree.
     """
-    levels, line = [0], 1
+    levels, total, line = [0], 0, 1
     for token in _TOKEN.finditer(text):
         kind = token.lastgroup
-        if kind == "unclosed":
-            return  # the parser will say so: it sees nothing of what follows
-        if kind == "text":
-            if token["prefix"].lower() in ("f", "fr", "rf"):
-                raise BadReward(f"{name} line {line} formats text; a reward needs none.")
+        if kind == "space" or kind == "comment":
+            line += kind == "space" and token[0][0] == "\\"
+            continue
+        if kind == "word" or kind == "sign" or kind == "text":
+            if kind == "text":
+                if token["prefix"].lower() in ("f", "fr", "rf"):
+                    raise BadReward(f"{name} line {line} formats text; a reward needs none.")
+                line += token[0].count("\n")
             levels[-1] += 1
+            total += 1
+        elif kind == "unclosed":
+            return  # the parser will say so: it sees nothing of what follows
         elif kind == "open":
             levels.append(1)
+            total += 1
         elif kind == "close":
             if len(levels) > 1:
-                levels.pop()
+                total -= levels.pop()
             levels[-1] += 1
+            total += 1
         elif kind == "comma":
+            total -= levels[-1]
             levels[-1] = 0
-        elif kind == "line" and len(levels) == 1:
-            levels[0] = 0
-        elif kind in ("word", "sign"):
-            levels[-1] += 1
-        line += token[0].count("\n")
-        if sum(levels) > _MAX_RUN or len(levels) > MAX_DEPTH:
+        else:
+            line += 1
+            if len(levels) == 1:
+                levels[0] = total = 0
+        if total > _MAX_RUN or len(levels) > MAX_DEPTH:
             raise _deep(name, line)
 
 

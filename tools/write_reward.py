@@ -60,7 +60,7 @@ def write_reward(draft: RewardDraft, target: MotionTarget, folder: Path, *, atte
 
 def adopt_reward(path: Path, target: MotionTarget, folder: Path, *, attempt: str) -> RewardProgram:
     """Take a reward file that a person wrote into an attempt's folder, guarded and tried like any other."""
-    terms = _terms_of(path)
+    terms = terms_of(path)
     folder.mkdir(parents=True, exist_ok=True)
     runs.save(target, folder / "target.json")
     source = read_text(path)
@@ -220,7 +220,7 @@ def _library_names() -> set[str]:
     }
 
 
-def _terms_of(path: Path) -> dict[str, tuple[float, str]]:
+def terms_of(path: Path) -> dict[str, tuple[float, str]]:
     """Read (weight, serves) by term from a file's text, without running it. Raises BadReward."""
     tree = parse(read_text(path), path.name)
     found: dict[str, tuple[float, str]] = {}
