@@ -14,7 +14,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import tyro
 from tyro.conf import Positional, arg, subcommand
@@ -29,8 +29,14 @@ class Clip:
 
     clip: ClipArg
     keypoints: Annotated[Path | None, arg(metavar="FILE")] = None
-    """Keypoint file (COCO JSON, DeepLabCut CSV, plain CSV or npz); without one, people are found by BlazePose."""
-    slow_motion: float = 1.0
+    """Keypoint file (COCO JSON, DeepLabCut CSV, plain CSV or npz); without one, the pixels are looked at."""
+    subject: Literal["auto", "person", "animal"] = "auto"
+    """Who is followed: auto takes an upright person, or else the animal (or four-legged robot)."""
+    box: Annotated[str | None, arg(metavar="X,Y,W,H")] = None
+    """Where the subject is, in pixels of the clip, at --at-second (0)."""
+    at_second: Annotated[float | None, arg(metavar="T")] = None
+    """When --box is meant; without a box, the largest body then is the subject."""
+    slow_motion: Annotated[float, arg(aliases=["--slow-motion-factor"])] = 1.0
     """How many seconds of the clip show one real second."""
 
 

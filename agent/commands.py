@@ -14,6 +14,7 @@ from video2reward.agent.memory_commands import memory
 from video2reward.agent.nightly import overnight, status
 from video2reward.agent.nightly import resume as resume_all
 from video2reward.agent.robot_commands import robot
+from video2reward.agent.subject import subject_of
 from video2reward.agent.wishes import wished
 from video2reward.memory import runs
 from video2reward.memory.errors import BadInput, MissingPart
@@ -68,6 +69,7 @@ def run(command: cli.Run) -> int:
                 out=out,
                 memory=memory.home if memory else None,
                 slow_motion_factor=command.slow_motion,
+                subject=subject_of(command),
                 unsafe=command.unsafe,
             )
             result = start(request, watcher=screen, memory=memory)

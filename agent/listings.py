@@ -251,6 +251,7 @@ def plain_table(*columns: str) -> Table:
 
 def _describe(command: cli.Clip | cli.Recall, folder: Path) -> ClipDescription:
     from video2reward.agent.screen import Screen
+    from video2reward.agent.subject import subject_of
     from video2reward.tools.describe import describe_clip
 
     if not command.clip.exists():
@@ -261,6 +262,7 @@ def _describe(command: cli.Clip | cli.Recall, folder: Path) -> ClipDescription:
             folder,
             keypoints=command.keypoints,
             slow_motion_factor=command.slow_motion,
+            subject=subject_of(command),
             progress=lambda share: screen.share("watching the clip", share),
         )
         screen.share("watching the clip", 1.0)

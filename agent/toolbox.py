@@ -76,6 +76,7 @@ class Tools:
             run,
             keypoints=request.keypoints,
             slow_motion_factor=request.slow_motion_factor,
+            subject=request.subject,
             progress=progress,
         )
         return description

@@ -77,6 +77,14 @@ class Clip(StoredRecord):
     notes: tuple[str, ...] = ()
 
 
+class SubjectChoice(Record):
+    """Which body in the clip is the subject, as far as the user says: the rest is found out."""
+
+    kind: Literal["auto", "person", "animal"] = "auto"
+    box_px: tuple[float, float, float, float] | None = Field(None, description="x, y, width, height around it")
+    at_second: float | None = Field(None, description="when the box is meant, or when only the subject is in view")
+
+
 class KeypointTrack(StoredRecord):
     """Named points on a uniform time grid.
 
@@ -94,6 +102,9 @@ class KeypointTrack(StoredRecord):
     name_by_source_name: dict[str, str] = Field(default_factory=dict, description="how foreign names were mapped")
     camera: Literal["still", "moving", "unknown"] = "unknown"
     camera_inlier_ratio: Unit = 1.0
+    rhythm_hz: float | None = Field(None, description="stride frequency from how the pictures repeat, in clip hertz")
+    rhythm_strength: Unit = Field(0.0, description="how alike the strides look there")
+    sides_sure: float | None = Field(None, description="standard errors by which near and far legs were told apart")
     notes: tuple[str, ...] = ()
 
 
@@ -509,6 +520,7 @@ class RunRequest(StoredRecord):
     slow_motion_factor: float = 1.0
     unsafe: bool = Field(False, description="run foreign code even without the operating system's layer")
     robust: bool = Field(False, description="train with pushes, other floors and loads, sensor noise, late commands")
+    subject: SubjectChoice = SubjectChoice()
 
 
 class Best(Record):

@@ -58,8 +58,10 @@ class MeanCycle:
         return complex(self.coefficients[1], self.coefficients[2])
 
 
-def find_stride(signals: NDArray[np.float64], fps: float) -> Stride | None:
+def find_stride(signals: NDArray[np.float64], fps: float, near_hz: float | None = None) -> Stride | None:
     """Find the stride that signals (T, S) have in common; None where they show no rhythm.
+
+    Where its frequency is known already, `near_hz`, only the lag next to it is looked at.
 
     The frequency is the first peak of the summed unbiased autocorrelation that reaches 0.85 of the highest, which is
     the stride and not the half-stride as long as every signal belongs to one limb. Where a signal of a trot or walk is
@@ -70,6 +72,11 @@ def find_stride(signals: NDArray[np.float64], fps: float) -> Stride | None:
     if power <= 0 or len(signals) < 8:
         return None
     lags, correlation = _autocorrelation(signals, fps)
+    if near_hz is not None:
+        near = int(np.argmin(np.abs(lags - fps / near_hz)))
+        phase = common_phase(signals, fps, near_hz)
+        frequency = float(np.polyfit(np.arange(len(phase)) / fps, phase, 1)[0])
+        return Stride(frequency, phase, float(np.clip(correlation[near], 0.0, 1.0)))
     inner = correlation[1:-1]
     peaks = 1 + np.flatnonzero((inner >= correlation[:-2]) & (inner > correlation[2:]))
     if not len(peaks) or correlation[peaks].max() <= 0:
@@ -77,9 +84,9 @@ def find_stride(signals: NDArray[np.float64], fps: float) -> Stride | None:
     # A long lag rests on few frames, and may be high because it compares none of those that are bad.
     weighed = correlation[peaks] * (1 - lags[peaks] / len(signals)) ** 0.5
     first = peaks[weighed >= 0.85 * weighed.max()][0]
-    lag = lags[first] + _vertex(correlation[first - 1 : first + 2])
-    frequency = _sharpened(signals, fps, fps / lag)
-    phase = _common_phase(signals, fps, frequency)
+    lag = lags[first] + vertex(correlation[first - 1 : first + 2])
+    frequency = sharpened_frequency(signals, fps, fps / lag)
+    phase = common_phase(signals, fps, frequency)
     frequency = float(np.polyfit(np.arange(len(phase)) / fps, phase, 1)[0])
     if not MIN_STRIDE_HZ * 0.8 < frequency < MAX_STRIDE_HZ * 1.2:
         return None
@@ -177,13 +184,13 @@ def _autocorrelation(signals: NDArray[np.float64], fps: float) -> tuple[NDArray[
     return lags, unbiased[lags]
 
 
-def _vertex(three: NDArray[np.float64]) -> float:
+def vertex(three: NDArray[np.float64]) -> float:
     """Return where the parabola through three neighbouring values peaks, in steps from the middle one."""
     bend = three[0] - 2 * three[1] + three[2]
     return float(0.5 * (three[0] - three[2]) / bend) if bend < 0 else 0.0
 
 
-def _sharpened(signals: NDArray[np.float64], fps: float, frequency: float) -> float:
+def sharpened_frequency(signals: NDArray[np.float64], fps: float, frequency: float) -> float:
     """Move the frequency to where a series of three harmonics explains most, within half a spectral bin."""
     time = np.arange(len(signals)) / fps
     reach = min(0.08 * frequency, 0.5 * fps / len(signals))
@@ -199,7 +206,7 @@ def _sharpened(signals: NDArray[np.float64], fps: float, frequency: float) -> fl
     return best
 
 
-def _common_phase(signals: NDArray[np.float64], fps: float, frequency: float) -> NDArray[np.float64]:
+def common_phase(signals: NDArray[np.float64], fps: float, frequency: float) -> NDArray[np.float64]:
     """Return the stride's phase over time from all signals together, following slow changes of the rhythm.
 
     Each signal is shifted down by the stride frequency, smoothed over about a stride, and turned so that all agree.

@@ -7,7 +7,7 @@ from pathlib import Path
 from rich.table import Table
 from rich.text import Text
 from video2reward.memory.errors import BadClip
-from video2reward.memory.records import ClipDescription, GaitDescriptor, KeypointTrack
+from video2reward.memory.records import ClipDescription, GaitDescriptor, KeypointTrack, SubjectChoice
 from video2reward.memory.runs import save
 from video2reward.tools.extract_keypoints import Progress, extract_keypoints, load_track_arrays
 from video2reward.tools.gait import describe_gait
@@ -23,6 +23,7 @@ def describe_clip(
     out: Path,
     keypoints: Path | None = None,
     slow_motion_factor: float = 1.0,
+    subject: SubjectChoice | None = None,
     progress: Progress | None = None,
 ) -> tuple[KeypointTrack, ClipDescription]:
     """Follow the subject, measure its gait, judge both; write track.json, track.npz and description.json to `out`.
@@ -30,7 +31,9 @@ def describe_clip(
     A clip that can be read but shows nothing to be measured comes back with the verdict "refuse" and no gait.
     Raises BadClip, BadKeypoints or MissingPart where not even points can be had.
     """
-    track = extract_keypoints(clip, out, keypoints=keypoints, slow_motion_factor=slow_motion_factor, progress=progress)
+    track = extract_keypoints(
+        clip, out, keypoints=keypoints, slow_motion_factor=slow_motion_factor, subject=subject, progress=progress
+    )
     arrays = load_track_arrays(track, out)
     gait: GaitDescriptor | None = None
     failure = ""

@@ -7,17 +7,18 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from video2reward.memory.errors import BadClip, MissingPart
-from video2reward.memory.records import ArrayFile, Clip, KeypointTrack
+from video2reward.memory.errors import BadClip
+from video2reward.memory.records import ArrayFile, Clip, KeypointTrack, SubjectChoice
 from video2reward.tools.camera import WORK_SIDE_PX, BackgroundMotion, BackgroundWatch
 from video2reward.tools.clean import clean_points, cutoff_for, even_grid
 from video2reward.tools.pose.keypoint_file import read_keypoints
 from video2reward.tools.pose.points import PointSeries
+from video2reward.tools.pose.rhythm import Rhythm
+from video2reward.tools.pose.seeing import see_subject
 from video2reward.tools.pose.sides import mend_sides
 from video2reward.tools.pose.stride_sides import mend_sides_by_stride
-from video2reward.tools.pose.watch import watch
 from video2reward.tools.track import ARRAYS_FILE, TrackArrays, load_track_arrays, save_arrays, save_track
-from video2reward.tools.video import Frame, frame_times, frames, open_clip
+from video2reward.tools.video import frame_times, frames, open_clip
 
 __all__ = ["Progress", "extract_keypoints", "load_track_arrays"]
 
@@ -31,55 +32,33 @@ def extract_keypoints(
     *,
     keypoints: Path | None = None,
     slow_motion_factor: float = 1.0,
+    subject: SubjectChoice | None = None,
     progress: Progress | None = None,
 ) -> KeypointTrack:
     """Find the subject's points in a clip and write `out`/track.json and `out`/track.npz.
 
-    A keypoint file rules where it is given; without one, people are found by BlazePose. Times and rates of the track
-    are those of the clip as it plays: `slow_motion_factor` is kept in the record and applied by the gait.
+    A keypoint file rules where it is given; without one, a person or an animal is looked for, as `subject` says or as
+    a first look decides. Times and rates of the track are those of the clip as it plays: `slow_motion_factor` is kept
+    in the record and applied by the gait.
     Raises BadClip, BadKeypoints or MissingPart.
     """
     opened = open_clip(clip, slow_motion_factor)
+    rhythm: Rhythm | None = None
     if keypoints is not None:
         points = read_keypoints(keypoints, opened)
         background = _watch(opened, points, progress)
     else:
-        points, background = _see_person(opened, progress)
+        seen = see_subject(opened, subject or SubjectChoice(), progress)
+        points, background, rhythm = seen.points, seen.background, seen.rhythm
     track, arrays = _assemble(opened, points, background)
+    if rhythm is not None:
+        track = track.model_copy(update={"rhythm_hz": rhythm.frequency_hz, "rhythm_strength": rhythm.strength})
     sha256 = save_arrays(arrays, out)
     track = track.model_copy(update={"arrays": ArrayFile(path=ARRAYS_FILE, sha256=sha256)})
     save_track(track, out)
     if progress:
         progress(1.0)
     return track
-
-
-def _see_person(clip: Clip, progress: Progress | None) -> tuple[PointSeries, BackgroundMotion]:
-    """Look for people in the pixels; there is no network for animals in the package yet."""
-    from video2reward.tools.pose.watchers import open_watcher
-
-    background = BackgroundWatch()
-
-    def on_frame(frame: Frame, boxes_px: NDArray[np.float64]) -> None:
-        anchor = boxes_px[0, :2] + boxes_px[0, 2:] * (0.5, 1.0) if len(boxes_px) else None
-        background.add(frame, boxes_px, anchor)
-        if progress:
-            progress(0.98 * (frame.index + 1) / clip.num_frames)
-
-    try:
-        with open_watcher("person") as watcher:
-            points = watch(clip, watcher, on_frame)
-    except MissingPart as error:
-        raise MissingPart(
-            f"{error.what} Without it, and without a keypoint file, nothing in a clip can be recognised.",
-            f"{error.cure} For any other subject give --keypoints FILE.",
-        ) from error
-    if points is None:
-        raise BadClip(
-            f"no person was found in {clip.path}, and there is no embedded network for animals yet.",
-            "Give the subject's points with --keypoints FILE (COCO JSON, DeepLabCut CSV, plain CSV or npz).",
-        )
-    return points, background.result()
 
 
 def _watch(clip: Clip, points: PointSeries, progress: Progress | None) -> BackgroundMotion:
@@ -101,7 +80,8 @@ def _assemble(clip: Clip, points: PointSeries, background: BackgroundMotion) -> 
     num_decoded = len(background.camera_x_px)
     frame_s = frame_times(clip)[:num_decoded]
     grid_s = even_grid(frame_s, clip.fps)
-    points = mend_sides_by_stride(mend_sides(points), clip.fps)
+    if points.sides_sure is None:
+        points = mend_sides_by_stride(mend_sides(points), clip.fps)
     inside = points.frame_index < num_decoded
     index = points.frame_index[inside]
     notes = list(clip.notes) + list(points.notes)
@@ -152,6 +132,7 @@ def _assemble(clip: Clip, points: PointSeries, background: BackgroundMotion) -> 
         source=points.source,
         name_by_source_name=dict(points.name_by_source_name),
         camera=background.camera,
+        sides_sure=points.sides_sure,
         camera_inlier_ratio=background.inlier_ratio,
         notes=tuple(notes),
     )

@@ -6,6 +6,8 @@ motion; only the speed does. Phases are those of touchdown, in strides, 0 for th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from video2reward.memory.errors import BadClip
 from video2reward.memory.records import GaitDescriptor, KeypointTrack, Skeleton, Travel
@@ -20,12 +22,29 @@ ASSUMED_LEG_LENGTH_M: dict[Skeleton, float] = {"person": 0.9, "quadruped": 0.5}
 """Hip to ground: an adult person; a large dog. A clip shows no metres, so speed is measured in leg lengths."""
 NUM_BINS = 32
 _CYCLE_CUTOFF_HZ = 10.0
+HIP_OVER_SHOULDER = 1.11
+"""How much higher a dog's hip is than its shoulder: the mean of motion capture."""
+PLAIN_RHYTHM = 0.3
+"""Strides this much alike in the pictures leave no doubt of their frequency."""
+SIDES_SURE, FOOTFALLS_SURE = 1.2, 0.7
+"""Below these, an animal's near and far legs, or its footfalls, are guesses (drawn clips lie above)."""
+
+
+def footfalls_told(track: KeypointTrack, confidence: Mapping[str, float]) -> bool:
+    """Tell whether which foot falls when can be believed, of points the network saw in the pixels.
+
+    Points of a keypoint file, and people's, carry their sides themselves.
+    """
+    if track.sides_sure is None:
+        return True
+    return track.sides_sure >= SIDES_SURE and confidence["phase_offsets"] >= FOOTFALLS_SURE
 
 
 def describe_gait(track: KeypointTrack, arrays: TrackArrays) -> GaitDescriptor:
     """Measure the gait of a track. Raises BadClip where no limbs can be followed or nothing strides."""
     body = read_body(track, arrays)
-    stride = find_stride(body.forward_signals(), body.fps)
+    known_hz = track.rhythm_hz * track.clip.slow_motion_factor if track.rhythm_hz else None
+    stride = find_stride(body.forward_signals(), body.fps, known_hz)
     if stride is None:
         raise BadClip("the limbs show no rhythm: nothing walks, trots or runs here.", "Give a clip of steady strides.")
     harmonics = max(2, int(min(_CYCLE_CUTOFF_HZ, 0.4 * body.fps) / stride.frequency_hz))
@@ -34,7 +53,7 @@ def describe_gait(track: KeypointTrack, arrays: TrackArrays) -> GaitDescriptor:
         for limb, points in body.limbs.items()
     }
     trunk = [mean_cycle(body.trunk_w[:, axis], stride.phase, 2) for axis in range(2)]
-    leg_px = _leg_length_px(body, feet)
+    leg_px = _leg_length_px(body, feet, seen_by_network=track.sides_sure is not None)
     if np.mean([np.ptp(foot.forward.at(PHASE_GRID)) for foot in feet.values()]) < 0.05 * leg_px:
         raise BadClip("the subject stands: its feet hardly move against its body.", "Give a clip of steady strides.")
 
@@ -57,6 +76,19 @@ def describe_gait(track: KeypointTrack, arrays: TrackArrays) -> GaitDescriptor:
     periodic = float(np.mean([foot.forward.explained for foot in feet.values()]))
     contact_sure = float(np.mean([contact.sure for contact in contacts.values()]))
     enough = float(np.clip(stride.num_strides / 4, 0, 1))
+    confidence = {
+        "periodicity": float(np.clip(periodic, 0, 1)),
+        "stride_frequency": float(np.clip(periodic * enough, 0, 1)),
+        "duty_factor": float(np.clip(contact_sure * periodic * enough, 0, 1)),
+        "phase_offsets": float(np.clip(periodic * enough * (0.5 + 0.5 * contact_sure), 0, 1)),
+        "speed": float(np.clip(speed_sure, 0, 1)),
+        "gait": float(np.clip(clear * periodic * enough, 0, 1)),
+    }
+    if track.rhythm_hz is not None:
+        confidence["stride_frequency"] = float(np.clip(track.rhythm_strength / PLAIN_RHYTHM, 0, 1)) * enough
+    if not footfalls_told(track, confidence):
+        label, confidence["gait"] = "unknown", 0.0
+        confidence["phase_offsets"] = min(confidence["phase_offsets"], 0.3)
     kind = "person" if body.skeleton == "person" else "dog"
     notes.append(f"a leg length of {assumed_m} m was assumed (a {kind}, hip to ground)")
     if travel == "on_the_spot" and belt_px_s > 0.5 * leg_px * stride.frequency_hz:
@@ -81,26 +113,21 @@ def describe_gait(track: KeypointTrack, arrays: TrackArrays) -> GaitDescriptor:
         limb_cycle=_limb_cycle(body, stride, zero, leg_px, harmonics),
         window_s=(body.window.start / track.fps, body.window.stop / track.fps),
         num_strides=stride.num_strides,
-        confidence={
-            "periodicity": float(np.clip(periodic, 0, 1)),
-            "stride_frequency": float(np.clip(periodic * enough, 0, 1)),
-            "duty_factor": float(np.clip(contact_sure * periodic * enough, 0, 1)),
-            "phase_offsets": float(np.clip(periodic * enough * (0.5 + 0.5 * contact_sure), 0, 1)),
-            "speed": float(np.clip(speed_sure, 0, 1)),
-            "gait": float(np.clip(clear * periodic * enough, 0, 1)),
-        },
+        confidence=confidence,
         notes=tuple(notes),
     )
 
 
-def _leg_length_px(body: Body, feet: dict[str, FootCycle]) -> float:
+def _leg_length_px(body: Body, feet: dict[str, FootCycle], seen_by_network: bool) -> float:
     """Return the standing leg: hip over the ground, from the height of the hips over the lowest paths of the feet.
 
-    The robot's leg length is the same: hip axis to ground. Where no hip was seen, a shoulder (1.15 times its height)
-    or the tail base (0.87 times) stands for it, in the proportions of a dog.
+    The robot's leg length is the same: hip axis to ground. Where no hip was seen, a shoulder (1.11 times its height)
+    or the tail base (0.87 times) stands for it, in the proportions of a dog. The embedded network puts hips anywhere
+    between the joint and the line of the back, but shoulders where they are: of its points the shoulder is taken first.
     """
     hind = [limb for limb in body.limbs if limb in ("RL", "RR", "L", "R")]
-    for limbs, factor in ((hind, 1.0), ([limb for limb in body.limbs if limb in ("FL", "FR")], 1.15)):
+    ways = [(hind, 1.0), ([limb for limb in body.limbs if limb in ("FL", "FR")], HIP_OVER_SHOULDER)]
+    for limbs, factor in reversed(ways) if seen_by_network else ways:
         heights = [
             factor * (float(np.nanmedian(root[:, 1])) - _ground_px(feet[limb]))
             for limb in limbs

@@ -14,6 +14,8 @@ MIN_STRIDES = 2.0
 MIN_PERIODICITY = 0.35
 _WEAK_PERIODICITY = 0.65
 LYING_RAD = 0.9
+MIN_RHYTHM = 0.12
+"""How alike strides have to look in the pictures, at least."""
 _FEET = ("paw", "ankle", "heel", "toe")
 
 
@@ -60,7 +62,10 @@ def assess(track: KeypointTrack, arrays: TrackArrays, gait: GaitDescriptor | Non
         if lost := [limb for limb in expected if limb not in gait.phase_offsets]:
             warn.append(f"{', '.join(lost)} could not be followed: what it does is assumed.")
             advice.append("Film the whole subject, its feet included, with nothing in front of it.")
-        if gait.gait == "unknown":
+        if track.sides_sure is not None:
+            refuse += _pixel_doubts(track, gait)
+            advice += ["Film from the side, all four legs in view, or give --keypoints FILE."] if refuse else []
+        elif gait.gait == "unknown":
             warn.append("the footfalls fit no gait that has a name; left and right may be mixed up.")
         if gait.subject == "person" and gait.gait == "run" and gait.stride_frequency_hz < 1.0:
             warn.append(f"{gait.stride_frequency_hz:.2f} strides a second are slow for a run: perhaps slow motion.")
@@ -95,6 +100,18 @@ def assess(track: KeypointTrack, arrays: TrackArrays, gait: GaitDescriptor | Non
         missing_share=missing,
         num_strides=gait.num_strides if gait else 0.0,
     )
+
+
+def _pixel_doubts(track: KeypointTrack, gait: GaitDescriptor) -> list[str]:
+    """Return what an animal seen by the network alone must not be trusted with."""
+    if track.rhythm_strength < MIN_RHYTHM:
+        return [f"the strides look too little alike ({track.rhythm_strength:.0%}) to be told."]
+    if gait.gait == "unknown":
+        return [
+            "which foot falls when cannot be told surely: near and far legs look alike. The stride frequency of "
+            f"{gait.stride_frequency_hz:.2f} Hz rests on the whole picture ({track.rhythm_strength:.0%} alike)."
+        ]
+    return []
 
 
 def _missing_share(arrays: TrackArrays, gait: GaitDescriptor | None, fps: float) -> float:

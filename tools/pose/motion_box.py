@@ -68,8 +68,11 @@ class MotionWatch:
         self._maps.append(cv2.resize(residual, small, interpolation=cv2.INTER_AREA).astype(np.float16))
         self._gray = gray
 
-    def result(self) -> MovingBox | None:
-        """Return the box that follows what moves; None where nothing does or there is nothing to compare."""
+    def result(self, wanted: tuple[int, NDArray[np.float64]] | None = None) -> MovingBox | None:
+        """Return the box that follows what moves; None where nothing does or there is nothing to compare.
+
+        `wanted` is a frame and a box (4,) in pixels of the clip: what is followed is there, and about that large, then.
+        """
         if len(self._maps) < 4 or self._brightest is None:
             return None
         top, bottom, left, right = _bars(self._brightest)
@@ -78,12 +81,17 @@ class MotionWatch:
         inside = np.zeros(maps.shape[1:], bool)
         inside[top // _CELL_PX : -(-bottom // _CELL_PX), left // _CELL_PX : -(-right // _CELL_PX)] = True
         maps *= inside
-        if maps.max() <= 0:
+        if maps.max() <= 0 and wanted is None:
             return None
         maps /= np.maximum(np.quantile(maps.reshape(len(maps), -1), 0.98, axis=1), 0.3)[:, None, None]
         maps = np.clip(uniform_filter1d(maps, 5, axis=0, mode="nearest"), 0, 1.5)
-        centre, size = _centre_path(maps, (bottom - top) / _CELL_PX)
+        start = None
+        if wanted is not None:
+            start = (min(wanted[0], len(maps) - 1), wanted[1] * self._scale / _CELL_PX)
+        centre, size = _centre_path(maps, (bottom - top) / _CELL_PX, start)
         boxes, strength = _boxes_along(maps, centre, size, max(int(_AVERAGED_S * self._fps), 1))
+        if start is not None:
+            boxes = np.concatenate([centre, np.tile(start[1][2:], (len(maps), 1))], axis=1)
         boxes[:, :2] -= boxes[:, 2:] / 2
         pixels = _CELL_PX / self._scale
         content = np.array([left, top, right - left, bottom - top]) / self._scale
@@ -112,7 +120,9 @@ def _residual(flow: NDArray[np.float32], bars: tuple[int, int, int, int]) -> NDA
     return residual
 
 
-def _centre_path(maps: NDArray[np.float32], content_height: float) -> tuple[NDArray[np.float64], float]:
+def _centre_path(
+    maps: NDArray[np.float32], content_height: float, start: tuple[int, NDArray[np.float64]] | None = None
+) -> tuple[NDArray[np.float64], float]:
     """Return the path (T, 2; x, y) of the box that holds most motion and least around it, in cells, and its height.
 
     For each height, Viterbi over the places on a coarse grid with a price on every step.
@@ -123,8 +133,7 @@ def _centre_path(maps: NDArray[np.float32], content_height: float) -> tuple[NDAr
     places = np.stack([xs.ravel(), ys.ravel()], axis=1).astype(float)
     apart = np.hypot(*(places[:, None] - places[None]).transpose(2, 0, 1))
     best: tuple[float, NDArray[np.float64], float] = (-np.inf, np.zeros((num_frames, 2)), content_height)
-    for share in _SIZES:
-        size = share * content_height
+    for size in (share * content_height for share in _SIZES) if start is None else (max(float(start[1][3]), 2.0),):
         price = _STEP_PRICE * apart / size
         total = np.zeros(len(places))
         came_from = np.zeros((num_frames, len(places)), np.int16)
@@ -132,6 +141,8 @@ def _centre_path(maps: NDArray[np.float32], content_height: float) -> tuple[NDAr
             through = total[:, None] - price
             came_from[frame] = through.argmax(0)
             total = through.max(0) + _contrast(maps[frame], size)[ys.ravel(), xs.ravel()]
+            if start is not None and frame == start[0]:
+                total -= 10.0 * np.hypot(*(places - start[1][:2] - start[1][2:] / 2).T) / size
         score = float(total.max()) / num_frames
         if score > best[0]:
             states = [int(total.argmax())]

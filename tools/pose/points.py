@@ -31,3 +31,5 @@ class PointSeries:
     source: str
     name_by_source_name: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    sides_sure: float | None = None
+    """How surely left and right were told apart over the whole clip already, in standard errors; None: not yet."""

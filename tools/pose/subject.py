@@ -48,15 +48,27 @@ class _Track:
         self.sightings.append(sighting)
 
 
-def follow_subject(sightings: Sequence[Sighting], num_frames: int) -> tuple[list[Sighting], str]:
+def follow_subject(
+    sightings: Sequence[Sighting],
+    num_frames: int,
+    frame: int | None = None,
+    box_px: NDArray[np.float64] | None = None,
+) -> tuple[list[Sighting], str]:
     """Return the subject's sightings in order of time, and a sentence on why it was chosen ("" for a single body).
 
     Bodies are linked from frame to frame by place and size. The subject is the one that is seen long and surely and
-    that travels, in its own heights, or swings its feet.
+    that travels, in its own heights, or swings its feet. Where the user gave a box (4,) it is the body that is in it,
+    in `frame` if that is given too; where only a frame was given, the one that is largest then. Nobody is returned
+    where nobody is there.
     """
     tracks = _link(sightings)
     if not tracks:
         return [], ""
+    if box_px is not None or frame is not None:
+        pointed_at = max(tracks, key=lambda track: _fits(track, frame, box_px))
+        if _fits(pointed_at, frame, box_px) <= 0:
+            return [], ""
+        return pointed_at.sightings, "the subject is the body that was pointed at" if len(tracks) > 1 else ""
     scores = [_score(track, num_frames) for track in tracks]
     best = tracks[int(np.argmax(scores))]
     rivals = [track for track in tracks if len(track.sightings) > 0.2 * len(best.sightings)]
@@ -64,6 +76,23 @@ def follow_subject(sightings: Sequence[Sighting], num_frames: int) -> tuple[list
     if len(rivals) > 1:
         note = f"{len(rivals)} bodies were seen; the subject is the one that travels and strides most"
     return best.sightings, note
+
+
+def _fits(track: _Track, frame: int | None, box_px: NDArray[np.float64] | None) -> float:
+    """Return how well a track fits what the user pointed at, 0 where it does not."""
+    then = track.sightings
+    if frame is not None:
+        nearest = min(track.sightings, key=lambda sighting: abs(sighting.frame - frame))
+        then = [nearest] if abs(nearest.frame - frame) <= MAX_GAP_FRAMES else []
+    if box_px is None:
+        return then[0].height_px if then else 0.0
+    corner, size = box_px[:2], np.maximum(box_px[2:], 1.0)
+    shares = []
+    for sighting in then:
+        seen = sighting.xy_px[np.isfinite(sighting.xy_px).all(1)]
+        inside = ((seen >= corner) & (seen <= corner + size)).all(1)
+        shares.append(float(inside.mean()) * min(sighting.height_px / size.max(), 1.0) if len(seen) else 0.0)
+    return max(shares, default=0.0)
 
 
 def _link(sightings: Sequence[Sighting]) -> list[_Track]:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from video2reward.memory.records import Clip
+from video2reward.memory.records import Clip, SubjectChoice
 from video2reward.tools.pose.backend import Watcher
 from video2reward.tools.pose.points import PointSeries
 from video2reward.tools.pose.subject import Sighting, follow_subject
@@ -19,8 +19,11 @@ _MAX_SIDE_PX = 1280
 _MIN_SHARE = 0.1
 
 
-def watch(clip: Clip, watcher: Watcher, on_frame: OnFrame | None = None) -> PointSeries | None:
+def watch(
+    clip: Clip, watcher: Watcher, on_frame: OnFrame | None = None, choice: SubjectChoice | None = None
+) -> PointSeries | None:
     """Follow the body that is the subject of a clip; None where nobody is seen for long enough."""
+    choice = choice or SubjectChoice()
     sightings: list[Sighting] = []
     num_frames = 0
     for frame in frames(clip, max_side_px=_MAX_SIDE_PX):
@@ -29,7 +32,12 @@ def watch(clip: Clip, watcher: Watcher, on_frame: OnFrame | None = None) -> Poin
         sightings += seen
         if on_frame:
             on_frame(frame, _boxes(seen))
-    subject, note = follow_subject(sightings, num_frames)
+    subject, note = follow_subject(
+        sightings,
+        num_frames,
+        round(choice.at_second * clip.fps) if choice.at_second is not None else None,
+        np.array(choice.box_px) if choice.box_px else None,
+    )
     if len(subject) < max(4, _MIN_SHARE * num_frames):
         return None
     return PointSeries(

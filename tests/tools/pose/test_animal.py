@@ -1,0 +1,39 @@
+"""The example's dog, followed and measured in the pixels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from video2reward.memory.records import SubjectChoice
+from video2reward.tools.describe import describe_clip
+from video2reward.tools.pose.motion_box import MotionWatch
+from video2reward.tools.video import frames, open_clip
+
+EXAMPLE = Path(__file__).parents[3] / "examples" / "dog_trot.mp4"
+
+
+def test_what_moves_against_the_background_is_boxed(tmp_path: Path, clips) -> None:
+    clip = open_clip(clips.video(tmp_path / "block.mp4", num_frames=40, pan_px=2.0))
+    watch = MotionWatch(clip.fps)
+    for frame in frames(clip):
+        watch.add(frame)
+    found = watch.result()
+    assert found is not None
+    middle = found.boxes_px[:, :2] + found.boxes_px[:, 2:] / 2
+    # The block is 16 px wide and goes half a pixel a frame from x = 20.
+    block = 28 + 0.5 * np.arange(40)
+    assert np.median(np.abs(middle[:, 0] - block)) < 16
+
+
+@pytest.mark.slow
+def test_the_example_is_measured_from_pixels(tmp_path: Path) -> None:
+    track, description = describe_clip(EXAMPLE, tmp_path, subject=SubjectChoice(kind="animal"))
+    assert description.quality.verdict != "refuse" and description.subject == "quadruped"
+    gait = description.gait
+    assert gait is not None and gait.gait == "trot" and gait.facing == "right"
+    # The example's own truth: 1.9 strides a second, diagonal legs together.
+    assert gait.stride_frequency_hz == pytest.approx(1.9, rel=0.03)
+    assert abs(gait.phase_offsets["FR"] - 0.5) < 0.06 and abs(gait.phase_offsets["RL"] - 0.48) < 0.06
+    assert "QuadNet" in track.source

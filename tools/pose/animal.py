@@ -1,0 +1,177 @@
+"""Animals and four-legged robots in the pixels, by the embedded network: where, points, then which leg is which."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d, median_filter
+from video2reward.memory.records import Clip, SubjectChoice
+from video2reward.tools.camera import WORK_SIDE_PX, BackgroundMotion, BackgroundWatch
+from video2reward.tools.clean import runs_of
+from video2reward.tools.pose.animal_box import BoxFinder
+from video2reward.tools.pose.limbs import told_apart
+from video2reward.tools.pose.motion_box import MotionWatch
+from video2reward.tools.pose.points import PointSeries
+from video2reward.tools.pose.quadnet import CELL_PX, CHANNELS, FRAME_STEP_S, NEAR_FAR_KEYPOINTS, PAIRS, QuadNet
+from video2reward.tools.pose.rhythm import WIDTH, Glimpse, Rhythm, find_rhythm, glimpse_of, looks_along
+from video2reward.tools.video import Frame, frames
+
+_SHORT_SIDE_PX = 360
+_TRUNK = [
+    index for index, name in enumerate(NEAR_FAR_KEYPOINTS) if name.endswith(("withers", "tail_base", "shoulder", "hip"))
+]
+
+
+@dataclass(frozen=True)
+class AnimalSeen:
+    """What was seen of the animal; `points` is None where none was. `sure` (0 to 1) is the network's own certainty."""
+
+    points: PointSeries | None
+    background: BackgroundMotion
+    rhythm: Rhythm | None
+    sure: float
+
+
+@dataclass(frozen=True)
+class _Views:
+    """What the network said, frame by frame, in pixels of the clip; NaN and None where there was no box."""
+
+    places_px: NDArray[np.float64]
+    confidence: NDArray[np.float64]
+    near_behind: NDArray[np.float64]
+    glimpses: list[Glimpse | None]
+
+
+def see_animal(clip: Clip, choice: SubjectChoice, progress: Callable[[float], None] | None = None) -> AnimalSeen:
+    """Follow the animal that is the subject of a clip, in three passes: what moves, the box, the points."""
+    network = QuadNet()
+    moving = _moving_boxes(clip, choice, _part(progress, 0.0, 0.2))
+    finder = BoxFinder(network, clip.fps)
+    background = BackgroundWatch()
+    report = _part(progress, 0.2, 0.5)
+    for frame in frames(clip, max_side_px=_side_px(clip)):
+        box = moving[min(frame.index, len(moving) - 1)]
+        finder.add(frame, box)
+        background.add(frame, box[None], box[:2] + box[2:] * (0.5, 1.0))
+        report(frame.index / clip.num_frames)
+    motion = background.result()
+    segments = _segments(motion)
+    boxes, sure = finder.result(segments, len(motion.black))
+    if not np.isfinite(boxes).any():
+        return AnimalSeen(None, motion, None, sure)
+    views = _look(clip, network, boxes, finder.facing, _part(progress, 0.5, 1.0))
+    segments = [part for segment in segments for part in _inside(segment, np.isfinite(boxes[:, 0]))]
+    anchor, side = _trunk_anchor(views, boxes, segments)
+    rhythm = find_rhythm(looks_along(views.glimpses, anchor, side), segments, clip.fps)
+    points = told_apart(
+        views.places_px, views.confidence, views.near_behind, anchor, side, rhythm, finder.facing, network.name
+    )
+    return AnimalSeen(points, motion, rhythm, sure)
+
+
+def _moving_boxes(clip: Clip, choice: SubjectChoice, report: Callable[[float], None]) -> NDArray[np.float64]:
+    watch = MotionWatch(clip.fps)
+    for frame in frames(clip, max_side_px=_side_px(clip)):
+        watch.add(frame)
+        report(frame.index / clip.num_frames)
+    wanted = (round((choice.at_second or 0.0) * clip.fps), np.array(choice.box_px)) if choice.box_px else None
+    found = watch.result(wanted)
+    whole = np.array([0.0, 0.0, clip.width_px, clip.height_px])
+    return found.boxes_px if found else np.tile(whole, (clip.num_frames, 1))
+
+
+def _segments(motion: BackgroundMotion) -> list[slice]:
+    """Return the stretches without a cut or a black frame; a cut's own frame begins the next."""
+    edges = np.flatnonzero(motion.cut)
+    parts = []
+    for run in runs_of(~motion.black):
+        starts = [run.start, *(int(edge) for edge in edges if run.start < edge < run.stop), run.stop]
+        parts += [slice(a, b) for a, b in zip(starts, starts[1:], strict=False) if b - a >= 8]
+    return parts
+
+
+def _inside(segment: slice, mask: NDArray[np.bool_]) -> list[slice]:
+    return [slice(segment.start + run.start, segment.start + run.stop) for run in runs_of(mask[segment])]
+
+
+def _look(
+    clip: Clip, network: QuadNet, boxes: NDArray[np.float64], facing: int, report: Callable[[float], None]
+) -> _Views:
+    """Run the network on every frame with the frames a stride's part before and after it."""
+    reach = max(1, round(FRAME_STEP_S * clip.fps))
+    num_frames = len(boxes)
+    window: deque[Frame] = deque(maxlen=2 * reach + 1)
+    glimpses: list[Glimpse | None] = []
+    xy = np.full((num_frames, len(CHANNELS), 2), np.nan)
+    confidence, near_behind = np.zeros(xy.shape[:2]), np.zeros((num_frames, len(PAIRS)))
+
+    def look(at: int) -> None:
+        held = list(window)
+        middle = next(frame for frame in held if frame.index == at)
+        before, after = (min(held, key=lambda frame: abs(frame.index - other)) for other in (at - reach, at + reach))
+        if not np.isfinite(boxes[at]).all():
+            glimpses.append(None)
+            return
+        scale = middle.scale
+        around = [
+            (boxes[f.index] if np.isfinite(boxes[f.index]).all() else boxes[at])[None] * scale
+            for f in (before, middle, after)
+        ]
+        raw = network.raw(
+            (before.image, middle.image, after.image),
+            around[1],
+            facing,
+            boxes_before_px=around[0],
+            boxes_after_px=around[2],
+        )
+        places, sure = raw.places()
+        xy[at], confidence[at], near_behind[at] = places[0] / scale, sure[0], raw.near_is_behind()[0]
+        legs = np.stack([raw.heatmaps[0, near] + raw.heatmaps[0, far] for near, far in PAIRS]) / 2
+        cell = raw.scale_px[0] * CELL_PX / scale
+        origin = (raw.origin_px[0] + 1.5 * raw.scale_px[0]) / scale
+        glimpses.append(glimpse_of(middle.image, scale, legs, raw.outline[0], origin, cell))
+
+    last = -1
+    for frame in frames(clip, max_side_px=_side_px(clip)):
+        if frame.index >= num_frames:
+            break
+        window.append(frame)
+        last = frame.index
+        if last >= reach:
+            look(last - reach)
+        report(last / num_frames)
+    for at in range(max(last - reach + 1, 0), last + 1):
+        look(at)
+    glimpses += [None] * (num_frames - len(glimpses))
+    return _Views(xy, confidence, near_behind, glimpses)
+
+
+def _trunk_anchor(
+    views: _Views, boxes: NDArray[np.float64], segments: list[slice]
+) -> tuple[NDArray[np.float64], float]:
+    """Return the trunk's middle over time, (T, 2), and the side of the grid that is laid about it, in pixels."""
+    centre = boxes[:, :2] + boxes[:, 2:] / 2
+    usual = float(np.nanmedian(np.sqrt(boxes[:, 2] * boxes[:, 3])))
+    anchor = centre.copy()
+    for segment in segments:
+        trunk = views.places_px[segment][:, _TRUNK] - centre[segment, None]
+        off = np.clip(trunk - np.nanmedian(trunk, axis=0), -0.15 * usual, 0.15 * usual)
+        weight = np.clip(views.confidence[segment][:, _TRUNK], 0.02, 1.0) ** 2
+        moved = np.nansum(off * weight[..., None], axis=1) / weight.sum(1)[:, None]
+        moved = median_filter(moved, size=(min(5, len(moved)), 1), mode="nearest")
+        anchor[segment] += gaussian_filter1d(moved, 1.5, axis=0, mode="nearest")
+    return anchor, WIDTH * usual
+
+
+def _side_px(clip: Clip) -> int:
+    """Return at what longer side the clip is looked at: in a very wide picture the animal is still to be seen."""
+    long, short = max(clip.width_px, clip.height_px), min(clip.width_px, clip.height_px)
+    return min(max(2 * WORK_SIDE_PX, round(_SHORT_SIDE_PX * long / short)), 4096)
+
+
+def _part(progress: Callable[[float], None] | None, start: float, stop: float) -> Callable[[float], None]:
+    return lambda share: progress(start + (stop - start) * min(share, 1.0)) if progress else None

@@ -1,0 +1,80 @@
+"""Person or animal: a first look at a few frames decides which of the two is followed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from video2reward.memory.errors import MissingPart
+from video2reward.memory.records import Clip
+from video2reward.tools.pose.backend import Watcher
+from video2reward.tools.pose.quadnet import QuadNet
+from video2reward.tools.pose.subject import Sighting
+from video2reward.tools.pose.watchers import open_watcher
+from video2reward.tools.video import Frame, frames
+
+_PEOPLE_LOOKS, _ANIMAL_LOOKS = 20, 4
+_UPRIGHT = 0.9
+"""From shoulders to ankles a walking person is higher than the whole body is wide; an animal taken for one is not."""
+_LEAST_SEEN = 0.2
+_PLAINLY_AN_ANIMAL = 0.42
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Who is to be followed, and why where that is not plain; `missing` is what people could not be seen without."""
+
+    kind: Literal["person", "animal"]
+    reason: str
+    missing: MissingPart | None = None
+
+
+def look_for_kind(clip: Clip) -> Kind:
+    """Tell whether the subject of a clip is a person or an animal.
+
+    A person who stands upright is one, unless a plain animal is beside: then the person is a handler or a rider.
+    Without a network for people everything is taken for an animal, and the missing part is handed back.
+    """
+    wanted = set(np.linspace(0, clip.num_frames - 1, _PEOPLE_LOOKS).astype(int).tolist())
+    held: list[Frame] = []
+    upright: list[float] = []
+    looks = 0
+    try:
+        with open_watcher("person") as watcher:
+            for frame in frames(clip, max_side_px=1280):
+                if frame.index in wanted:
+                    looks += 1
+                    upright += _uprightness(watcher, watcher.look(frame))
+                    held.append(frame)
+    except MissingPart as error:
+        return Kind("animal", "", error)
+    if len(upright) < max(1, _LEAST_SEEN * looks) or np.median(upright) < _UPRIGHT:
+        return Kind("animal", "no upright person was seen")
+    network = QuadNet()
+    sure = [
+        max((found.score for found in network.detect(frame.image)), default=0.0)
+        for frame in held[:: max(1, len(held) // _ANIMAL_LOOKS)][:_ANIMAL_LOOKS]
+    ]
+    if float(np.median(sure)) > _PLAINLY_AN_ANIMAL:
+        return Kind(
+            "animal", "an animal and a person are in view: the animal is followed; --subject person takes the other"
+        )
+    return Kind("person", "")
+
+
+def _uprightness(watcher: Watcher, people: list[Sighting]) -> list[float]:
+    """Return how high the most upright body reaches from shoulders to ankles, over its width; none where none is."""
+    found = []
+    for body in people:
+        middles = [_middle(watcher.names, body.xy_px, part) for part in ("shoulder", "ankle")]
+        width = float(np.nanmax(body.xy_px[:, 0]) - np.nanmin(body.xy_px[:, 0]))
+        height = float(middles[1][1] - middles[0][1])
+        if np.isfinite(height) and width > 0 and body.confidence.mean() > 0.5:
+            found.append(height / width)
+    return [max(found)] if found else []
+
+
+def _middle(names: tuple[str, ...], xy: NDArray[np.float64], part: str) -> NDArray[np.float64]:
+    return np.mean([xy[names.index(f"{side}_{part}")] for side in ("left", "right")], axis=0)

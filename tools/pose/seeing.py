@@ -1,0 +1,69 @@
+"""See the subject of a clip in its pixels: a person or an animal, whichever it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from video2reward.memory.errors import BadClip, MissingPart
+from video2reward.memory.records import Clip, SubjectChoice
+from video2reward.tools.camera import BackgroundMotion, BackgroundWatch
+from video2reward.tools.pose.animal import see_animal
+from video2reward.tools.pose.kind import Kind, look_for_kind
+from video2reward.tools.pose.points import PointSeries
+from video2reward.tools.pose.rhythm import Rhythm
+from video2reward.tools.pose.watch import watch
+from video2reward.tools.pose.watchers import open_watcher
+from video2reward.tools.video import Frame
+
+_CURE = "Show where it is with --box x,y,w,h, or give its points with --keypoints FILE (COCO JSON, DeepLabCut CSV, …)."
+MIN_ANIMAL_SURE = 0.22
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The subject's points and what the background does; for animals the rhythm of the pictures too."""
+
+    points: PointSeries
+    background: BackgroundMotion
+    rhythm: Rhythm | None = None
+
+
+def see_subject(clip: Clip, choice: SubjectChoice, progress: Callable[[float], None] | None = None) -> Seen:
+    """Find and follow the subject. Raises BadClip where there is none and MissingPart where a network is missing."""
+    if choice.kind == "auto":
+        kind = look_for_kind(clip)
+    else:
+        kind = Kind(choice.kind, "")
+    if kind.kind == "person":
+        return _person(clip, choice, progress)
+    seen = see_animal(clip, choice, progress)
+    if seen.points is None or seen.sure < MIN_ANIMAL_SURE:
+        if kind.missing:
+            raise MissingPart(
+                f"no animal was found in {clip.path}, and people cannot be looked for: {kind.missing.what}",
+                kind.missing.cure,
+            )
+        who = "animal" if choice.kind == "animal" else "person and no animal"
+        raise BadClip(f"no {who} was found in {clip.path}.", _CURE)
+    notes = (*seen.points.notes, *((kind.reason,) if "followed" in kind.reason else ()))
+    return Seen(replace(seen.points, notes=notes), seen.background, seen.rhythm)
+
+
+def _person(clip: Clip, choice: SubjectChoice, progress: Callable[[float], None] | None) -> Seen:
+    background = BackgroundWatch()
+
+    def on_frame(frame: Frame, boxes_px: NDArray[np.float64]) -> None:
+        anchor = boxes_px[0, :2] + boxes_px[0, 2:] * (0.5, 1.0) if len(boxes_px) else None
+        background.add(frame, boxes_px, anchor)
+        if progress:
+            progress(0.98 * (frame.index + 1) / clip.num_frames)
+
+    with open_watcher("person") as watcher:
+        points = watch(clip, watcher, on_frame, choice)
+    if points is None:
+        there = " there" if choice.box_px or choice.at_second is not None else ""
+        raise BadClip(f"no person was found{there} in {clip.path}.", _CURE)
+    return Seen(points, background.result())
