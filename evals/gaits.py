@@ -148,7 +148,10 @@ def judged(case: Case, seed: int, folder: Path, run: TrainingRun, final_only: bo
     if run.checkpoint is None:
         raise RuntimeError(f"{case.name} with seed {seed} left no policy: {run.status}, {run.reason}")
     critique = render_and_critique(folder, case.target, seed=JUDGE_SEED + seed)
-    first = None if final_only else first_pass(folder, lambda policy: quick_verdict(policy, case, seed).passed)
+    first = None
+    if not final_only:
+        slow = 0.4 * abs(case.target.speed_m_s)
+        first = first_pass(folder, lambda policy: quick_verdict(policy, case, seed).passed, slow)
     if first is None and critique.passed:
         first = run.env_steps, run.wall_s
     similarity = critique.similarity
@@ -175,16 +178,20 @@ def judged(case: Case, seed: int, folder: Path, run: TrainingRun, final_only: bo
     )
 
 
-def first_pass(folder: Path, passes: Callable[[Path], bool]) -> tuple[int, float] | None:
-    """Return steps and seconds of the first kept checkpoint that passes; those that fall all the time are not asked."""
+def first_pass(folder: Path, passes: Callable[[Path], bool], slow_m_s: float = 0.0) -> tuple[int, float] | None:
+    """Return steps and seconds of the first kept checkpoint that passes.
+
+    Those that fell all the time while they were trained, or were slower than `slow_m_s`, are not asked.
+    """
     progress = read_progress(folder / "progress.jsonl")
     if progress is None:
         return None
-    falls = progress.headline["falls a minute"]
+    falls, speed = progress.headline["falls a minute"], abs(progress.headline["speed, m/s"])
     at = {int(steps): index for index, steps in enumerate(progress.env_steps)}
     for policy in sorted(folder.glob("policy-*.pt")):
         steps = int(policy.stem.removeprefix("policy-"))
-        if steps in at and falls[at[steps]] <= _PROMISING_FALLS_PER_MIN and passes(policy):
+        promising = steps in at and falls[at[steps]] <= _PROMISING_FALLS_PER_MIN and not speed[at[steps]] < slow_m_s
+        if promising and passes(policy):
             return steps, float(progress.wall_s[at[steps]])
     return None
 
