@@ -90,7 +90,8 @@ class LocomotionEnv(VecEnv):
         self.ended_age = self.episode_length_buf.clone()  # control steps an episode had lasted when the last step ended
         self.term_sums = torch.zeros(len(terms))
         self.reset(torch.arange(num_envs))
-        self.state, self._observations = self._observe()
+        self.state = self._observe()
+        self._observations = self._observations_of(self.state)
 
     def get_observations(self) -> TensorDict:
         return self._observations
@@ -104,7 +105,7 @@ class LocomotionEnv(VecEnv):
         self.backend.step(self.default_joint_pos + self.action_scale * sent, self.num_substeps)
         self.gait_phase = (self.gait_phase + self.target.stride_frequency_hz * self.step_s) % 1.0
         self.episode_length_buf += 1
-        state, _ = self._observe()
+        state = self._observe()
         fell = self.fallen(state)
         rewards = self._reward(state, fell)
         time_out = (self.episode_length_buf >= self.max_episode_length) & ~fell
@@ -112,9 +113,8 @@ class LocomotionEnv(VecEnv):
         self.state, self.ended_age = state, self.episode_length_buf.clone()
         if done.any():
             self.reset(done.nonzero()[:, 0])
-            state, self._observations = self._observe(landed=False)
-        else:
-            self._observations = self._observations_of(state)
+            state = self._observe(landed=False)
+        self._observations = self._observations_of(state)
         return self._observations, rewards, done, {"time_outs": time_out, "fell": fell}
 
     def refine(self, physics_step_s: float) -> None:
@@ -167,7 +167,7 @@ class LocomotionEnv(VecEnv):
         finite = torch.isfinite(state.joint_vel).all(-1) & torch.isfinite(state.base_lin_vel_b).all(-1)
         return ~(upright & (state.base_height_m > self.robot.fall_height_m) & finite)
 
-    def _observe(self, landed: bool = True) -> tuple[RewardState, TensorDict]:
+    def _observe(self, landed: bool = True) -> RewardState:
         physics = self.backend.state()
         feet = feet_state(physics, self.layout, self.robot)
         touchdown = torch.zeros_like(feet.contact)
@@ -176,8 +176,7 @@ class LocomotionEnv(VecEnv):
             touchdown = (touched.diff(dim=0) > 0).sum(0).float()
             self.feet_air_time_s = (self.feet_air_time_s + self.step_s) * (1.0 - feet.contact)
             self._feet_contact = feet.contact
-        state = self._state(physics, feet, touchdown)
-        return state, self._observations_of(state)
+        return self._state(physics, feet, touchdown)
 
     def _state(self, physics: PhysicsState, feet: FeetState, touchdown: Tensor) -> RewardState:
         quat, now = physics.qpos[:, 3:7], self.reference.at(self.gait_phase)
