@@ -39,6 +39,7 @@ _WEIGHTS = {
     "chatter": -8.0,
     "liftoff": -1.0,
     "landing": -0.5,
+    "knees": -4.0,
     "soles": -1.0,
 }
 
@@ -255,6 +256,7 @@ def compose(target: MotionTarget, recipe: Recipe) -> tuple[RewardTerm, ...]:
         "liftoff": ("duty_factor", "Leave the ground cleanly.",
                     'return stray_touchdown(s, offsets=MOTION["phase_offsets"])'),
         "landing": ("duty_factor", "Set the feet down gently.", "return hard_landing(s)"),
+        "knees": ("need: posture", "Keep the knees off the ground.", "return low_knees(s)"),
         "soles": ("need: posture", "Keep the soles level.", "return foot_tilt(s)"),
     }  # fmt: skip
     return tuple(

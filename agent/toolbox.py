@@ -82,9 +82,11 @@ class Tools:
         return description
 
     def retarget(self, gait: GaitDescriptor, robot: str) -> MotionTarget:
+        from video2reward.tools.feasibility import within_means
         from video2reward.tools.retarget import retarget
 
-        return retarget(gait, robot_config(robot))
+        config = robot_config(robot)
+        return within_means(retarget(gait, config), config)
 
     def write_reward(self, draft: RewardDraft, target: MotionTarget, folder: Path, attempt: str) -> RewardProgram:
         from video2reward.tools.write_reward import write_reward

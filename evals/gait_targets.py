@@ -12,6 +12,7 @@ from video2reward.evals.mocap import mocap_keypoints, mocap_truth
 from video2reward.memory.records import GaitLabel, MotionTarget
 from video2reward.sim.config import GRAVITY_M_S2, robot_config
 from video2reward.tools.describe import describe_clip
+from video2reward.tools.feasibility import within_means
 from video2reward.tools.retarget import retarget
 
 _DOGS: dict[str, tuple[str, GaitLabel]] = {
@@ -65,7 +66,8 @@ def mocap_cases(clips: Path, scratch: Path) -> list[Case]:
                 "stride_frequency_dimensionless": gait.stride_frequency_hz * (leg_m / GRAVITY_M_S2) ** 0.5,
             }
         )
-        cases.append(Case(name, retarget(gait, robot_config("go1")), (label,)))
+        go1 = robot_config("go1")
+        cases.append(Case(name, within_means(retarget(gait, go1), go1), (label,)))
     return cases
 
 

@@ -56,6 +56,7 @@ class RewardState:
     feet_height_m: Annotated[Tensor, "(num_envs, num_feet) clearance of the sole over the ground, m"]
     feet_vel_w: Annotated[Tensor, "(num_envs, num_feet, 3) velocity of the feet in the world's frame, m/s"]
     feet_tilt: Annotated[Tensor, "(num_envs, num_feet) 1 - cosine between the sole's normal and up; 0 for point feet"]
+    knees_height_m: Annotated[Tensor, "(num_envs, num_feet) height of each leg's knee over the ground, m"]
     gait_phase: Annotated[Tensor, "(num_envs,) the gait clock in strides, [0, 1); the reference foot lands at 0"]
     ref_joint_pos: Annotated[
         Tensor, "(num_envs, num_joints) where the joints would be now if the robot moved as the clip does, rad"

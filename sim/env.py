@@ -198,6 +198,7 @@ class LocomotionEnv(VecEnv):
             feet_height_m=feet.height_m,
             feet_vel_w=feet.vel_w,
             feet_tilt=feet.tilt,
+            knees_height_m=feet.knee_height_m,
             gait_phase=self.gait_phase,
             ref_joint_pos=self.reference.joint_pos[now],
             ref_feet_contact=self.reference.feet_contact[now],

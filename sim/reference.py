@@ -21,8 +21,8 @@ from video2reward.sim.config import GRAVITY_M_S2, RobotConfig
 from video2reward.sim.robots.model import load_model
 
 NUM_BINS = 64
-_LIFT = 0.18
-"""How high a plain swing goes, in leg lengths."""
+_LIFT = {4: 0.18, 2: 0.11}
+"""How high a plain swing goes, in leg lengths, by the number of feet."""
 _LONGEST_HALF_STEP = 0.55
 _DAMPING = 1e-4
 _ROUNDS, _ITERATIONS = 2, 12
@@ -139,7 +139,7 @@ def foot_path(target: MotionTarget, foot: int, stance: Floats) -> Floats:
     half = float(np.clip(half, -_LONGEST_HALF_STEP, _LONGEST_HALF_STEP))
     along = np.where(phase < duty, phase / duty, (phase - duty) / (1.0 - duty))
     forward = np.where(phase < duty, half * (1.0 - 2.0 * along), -half * np.cos(np.pi * along))
-    up = -1.0 + np.where(phase < duty, 0.0, _LIFT * np.sin(np.pi * along))
+    up = -1.0 + np.where(phase < duty, 0.0, _LIFT.get(len(target.feet), 0.18) * np.sin(np.pi * along))
     return np.stack([forward, up], axis=1)
 
 

@@ -197,6 +197,7 @@ def _state(
         feet_height_m=height,
         feet_vel_w=feet_vel,
         feet_tilt=torch.zeros_like(contact),
+        knees_height_m=torch.full_like(contact, 0.5 * robot.leg_length_m),
         gait_phase=phase,
         ref_joint_pos=reference.joint_pos[reference.at(phase)],
         ref_feet_contact=reference.feet_contact[reference.at(phase)],

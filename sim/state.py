@@ -26,6 +26,7 @@ class SensorLayout:
     feet_vel: Tensor
     feet_touch: Tensor
     feet_up: Tensor | None
+    knees_up: Tensor
 
     @classmethod
     def of(cls, model: mujoco.MjModel, robot: RobotConfig) -> SensorLayout:
@@ -38,6 +39,7 @@ class SensorLayout:
             feet_vel=addresses("vel", 3),
             feet_touch=addresses("touch", 1)[:, 0],
             feet_up=addresses("up", 3) if robot.kind == "biped" else None,
+            knees_up=addresses("mid", 3)[:, 2],
         )
 
 
@@ -50,6 +52,7 @@ class FeetState:
     height_m: Tensor
     vel_w: Tensor
     tilt: Tensor
+    knee_height_m: Tensor
 
 
 def feet_state(physics: PhysicsState, layout: SensorLayout, robot: RobotConfig) -> FeetState:
@@ -58,4 +61,5 @@ def feet_state(physics: PhysicsState, layout: SensorLayout, robot: RobotConfig) 
     force = sensors[:, layout.feet_touch]
     height = sensors[:, layout.feet_pos[:, 2]] - robot.foot_radius_m
     tilt = torch.zeros_like(force) if layout.feet_up is None else 1.0 - sensors[:, layout.feet_up[:, 2]]
-    return FeetState(force, (force > robot.contact_force_n).float(), height, sensors[:, layout.feet_vel], tilt)
+    contact = (force > robot.contact_force_n).float()
+    return FeetState(force, contact, height, sensors[:, layout.feet_vel], tilt, sensors[:, layout.knees_up])

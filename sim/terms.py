@@ -120,6 +120,15 @@ def hard_landing(s: RewardState, *, gentle_m_s: float = 1.0) -> Tensor:
     return ((falling - gentle_m_s).clamp(0.0, 3.0).square() * landing).sum(-1)
 
 
+def low_knees(s: RewardState, *, height: float = 0.25) -> Tensor:
+    """Cost of knees close to the ground: sum over legs of (what lacks / wanted height)²; `height` is in leg lengths.
+
+    While a policy learns only feet meet the ground; the judge's robot falls on its knees.
+    """
+    wanted_m = height * s.leg_length_m
+    return ((wanted_m - s.knees_height_m).clamp(min=0.0) / wanted_m).square().clamp(max=4.0).sum(-1)
+
+
 def foot_slip(s: RewardState) -> Tensor:
     """Cost of feet that slide while they touch the ground: sum of (m/s)²."""
     return (s.feet_vel_w[..., :2].square().sum(-1) * s.feet_contact).sum(-1)

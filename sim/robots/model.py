@@ -40,9 +40,9 @@ def load_model(
     """Compile the robot on a flat floor.
 
     Sensors per foot: `<foot>_pos` (3, world, m) and `<foot>_vel` (3, world, m/s) of the sole (the centre of a round
-    foot), `<foot>_touch` (1, N); for bipeds `<foot>_up` (3, the sole's z axis in the world). With `full_collision` also
-    `<foot>_root` and `<foot>_mid` (3, world, m: hip pitch axis and knee) and one `body_touch_<body>` (1, > 0 while it
-    touches the floor) per body.
+    foot), `<foot>_touch` (1, N), `<foot>_mid` (3, world, m: the knee); for bipeds `<foot>_up` (3, the sole's z axis in
+    the world). With `full_collision` also `<foot>_root` (3, world, m: the hip's pitch axis) and one
+    `body_touch_<body>` (1, > 0 while it touches the floor) per body.
     The key `home` stands on the floor in the default pose, its controls set to hold it.
     """
     return _compile(_build(config, timestep_s, visual=visual, full_collision=full_collision), config)
@@ -115,12 +115,12 @@ def _add_foot_sensors(spec: mujoco.MjSpec, config: RobotConfig, *, limb_points: 
         "pos": (mujoco.mjtSensor.mjSENS_FRAMEPOS, "sole"),
         "vel": (mujoco.mjtSensor.mjSENS_FRAMELINVEL, "sole"),
         "touch": (mujoco.mjtSensor.mjSENS_TOUCH, "sole"),
+        "mid": (mujoco.mjtSensor.mjSENS_FRAMEPOS, "mid"),
     }
     if config.kind == "biped":
         kinds["up"] = (mujoco.mjtSensor.mjSENS_FRAMEZAXIS, "sole")
     if limb_points:
         kinds["root"] = (mujoco.mjtSensor.mjSENS_FRAMEPOS, "root")
-        kinds["mid"] = (mujoco.mjtSensor.mjSENS_FRAMEPOS, "mid")
     for quantity, (kind, site) in kinds.items():
         for foot in config.feet:
             spec.add_sensor(

@@ -168,3 +168,10 @@ def test_a_foot_about_to_hit_the_ground_costs_what_it_falls_too_fast():
     far = at_phase(0.0, feet_height_m=feet(0.10, 0.0, 0.0, 0.0), **falling)
     assert float(terms.hard_landing(near)) == pytest.approx(1.0)
     assert float(terms.hard_landing(far)) == 0.0
+
+
+def test_a_knee_on_the_ground_costs_one_and_a_high_knee_nothing():
+    quarter = 0.25 * GO1.leg_length_m
+    knees = feet(0.0, 0.5 * quarter, quarter, 1.0)
+    # All of the height lacks, half of it, none, none: 1 + 0.25.
+    assert float(terms.low_knees(at_phase(0.0, knees_height_m=knees))) == pytest.approx(1.25)
