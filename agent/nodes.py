@@ -22,6 +22,7 @@ from video2reward.agent.state import RunState
 from video2reward.agent.steering import with_current_target
 from video2reward.agent.stopwatch import Stopwatch
 from video2reward.agent.toolbox import Toolbox
+from video2reward.agent.transfer import outcome, tried
 from video2reward.memory import runs
 from video2reward.memory.errors import AuthorFailed, BadClip, V2RError
 from video2reward.memory.records import (
@@ -107,6 +108,7 @@ class Nodes:
         """Look for rewards that made something much like it."""
         hits = self.memory.recall(state["target"], state["request"].robot, _REMEMBERED) if self.memory else []
         self._tell_trouble()
+        hits = tried(hits, state["target"], self.tools, self.tell)
         decision = first_decision(hits)
         self._record(decision)
         return {"remembered": hits, "decision": decision, "lap": 0}
@@ -187,6 +189,8 @@ class Nodes:
             if self.memory:
                 self.memory.remember(attempt, folder)
         self._tell_trouble()
+        if compared := outcome([attempt for attempt in self.disk.attempts() if attempt.lap == state["lap"]]):
+            self.tell("transferred", **compared)
         self._count(state["lap"])
         return {}
 

@@ -65,7 +65,9 @@ def plan(
 
 
 def policy_of(attempt: str, disk: RunFolder, remembered: Sequence[Recollection]) -> Path | None:
-    """Return the policy of an attempt of this run or of a remembered one; None where it is gone."""
+    """Return the policy of an attempt of this run or of a remembered one; None where it is gone, or is no start."""
+    if any(hit.attempt == attempt and not hit.near for hit in remembered):
+        return None
     folder = next((hit.folder for hit in remembered if hit.attempt == attempt), disk.attempt(attempt))
     policy = folder / "policy.pt"
     return policy.resolve() if policy.is_file() else None

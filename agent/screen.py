@@ -120,6 +120,8 @@ def line_of(kind: str, f: dict) -> str:
         return f"critic    {f['reason']}"
     if kind == "author_failed":
         return f"author    {f['reason']}"
+    if kind == "transfer":
+        return f"memory    {f['attempt']} {'helps' if f['accepted'] else 'does not help'}: {f['reason']}"
     if kind == "item":
         return f"\n{f['name']}"
     if kind == "item_done":

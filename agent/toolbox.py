@@ -23,6 +23,8 @@ from video2reward.sim.config import robot_config
 SHEET = "sheet.jpg"
 """The contact sheet of clip and robot, in an attempt's folder; in a run's, the clip alone."""
 
+_TRIAL_SEED = 3000
+
 ShareDone = Callable[[float], None]
 TrainingRow = Callable[[str, dict[str, object]], None]
 
@@ -49,6 +51,10 @@ class Toolbox(Protocol):
         self, folder: Path, target: MotionTarget, gait: GaitDescriptor | None, run: Path, seed: int, video: bool
     ) -> Critique:
         """Roll the frozen policy out on a seed it has not seen, measure, and write critique.json."""
+        ...
+
+    def try_policy(self, folder: Path, target: MotionTarget) -> Critique:
+        """Roll a policy that was trained for something else out on a target, briefly; `folder` is left as it is."""
         ...
 
     def clip_sheet(self, run: Path) -> Path | None:
@@ -113,6 +119,18 @@ class Tools:
         return render_and_critique(
             folder, target, gait=gait, seed=seed, track_dir=track_dir, video=video, push_m_s=push_m_s
         )
+
+    def try_policy(self, folder: Path, target: MotionTarget) -> Critique:
+        import shutil
+        import tempfile
+
+        from video2reward.tools.render_and_critique import render_and_critique
+
+        with tempfile.TemporaryDirectory() as name:
+            shutil.copyfile(folder / "policy.pt", Path(name) / "policy.pt")
+            return render_and_critique(
+                Path(name), target, seed=_TRIAL_SEED, num_envs=16, seconds=4.0, attempt=folder.name
+            )
 
     def clip_sheet(self, run: Path) -> Path | None:
         from video2reward.tools.critic.sheet import make_clip_sheet

@@ -86,7 +86,9 @@ class FakeTools:
         passes: Callable[[str, int], bool] = lambda attempt, seed: True,
         verdict: str = "ok",
         hang_in: str = "",
+        helps: bool = True,
     ) -> None:
+        self.helps = helps
         self.gsi, self.passes, self.verdict, self.hang_in = gsi, passes, verdict, hang_in
 
     def describe(self, request: RunRequest, run: Path, progress: Callable[[float], None]) -> ClipDescription:
@@ -164,6 +166,9 @@ class FakeTools:
 
         cv2.imwrite(str(folder / "sheet.jpg"), np.zeros((4, 4, 3), np.uint8))
         return folder / "sheet.jpg"
+
+    def try_policy(self, folder: Path, target: MotionTarget) -> Critique:
+        return critique(folder.name, 0.7, passed=self.helps)
 
     def report(self, run: Path) -> Path:
         self._called(run, "report")
