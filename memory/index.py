@@ -19,12 +19,15 @@ from video2reward.memory.motion import NEAR, VERSION, MotionPoint, distance, exp
 from video2reward.memory.records import Attempt, Recollection, RunRequest
 from video2reward.memory.words import TextSpace, checked, words_of
 
-_OVERFETCH = 8
+_OVERFETCH = 4
+_KEPT = 2
 _LEAST_FETCHED = 64
 # Set when a collection is made: chroma takes no change of them afterwards. Wide enough for exact neighbours to be among
 # the candidates of 100 000 attempts; the ranking itself is exact.
 HNSW = {"space": "l2", "ef_construction": 200, "ef_search": 400, "max_neighbors": 48}
 _BATCH = 2000
+# Of the points' space, and of how entries are laid out: what was laid out otherwise is filled anew.
+_LAYOUT = f"-v{VERSION}.2"
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,8 @@ class Index:
 
     def __init__(self, client: Any, space: TextSpace) -> None:
         self._client, self._space = client, space
-        self.new = not [name for name in self._names() if name.startswith("motions-")]
+        self._open: dict[str, Any] = {}
+        self.new = not [name for name in self._names() if name.startswith("motions-") and name.endswith(_LAYOUT)]
         self.trouble: list[str] = []
 
     def add(self, items: Sequence[tuple[Attempt, Path]]) -> None:
@@ -59,38 +63,45 @@ class Index:
         for start in range(0, len(rows), _BATCH):
             part = rows[start : start + _BATCH]
             collection.upsert(
-                ids=[row[0] for row in part],
+                ids=[f"{row[1].gait}:{row[0]}" for row in part],
                 embeddings=np.stack([row[1].vector for row in part]),
                 metadatas=[row[2] for row in part],
             )
 
     def nearest(self, wanted: MotionPoint, robot: str | None, k: int) -> list[Recollection]:
         """Return the `k` nearest attempts whose folders are there, the best of each run, nearest first."""
-        total = self._motions(wanted.kind).count()
-        if not total or k < 1:
+        if k < 1:
             return []
-        fetch = max(_OVERFETCH * k, _LEAST_FETCHED)
+        keep = _KEPT * k
         while True:
-            found = self.candidates(wanted, robot, fetch)
+            found = self.candidates(wanted, robot, keep)
             hits = _one_of_each_run(wanted, found)
             # One run may fill the whole answer with its attempts; then more is fetched.
-            if len(hits) >= k or fetch >= total or len(found) < fetch:
+            if len(hits) >= k or len(found) < keep:
                 return hits[:k]
-            fetch *= 4
+            keep *= 4
 
-    def candidates(self, wanted: MotionPoint, robot: str | None, fetch: int) -> list[Candidate]:
-        """Return up to `fetch` entries, ranked by their exact distance; the better of equals first."""
+    def candidates(self, wanted: MotionPoint, robot: str | None, keep: int) -> list[Candidate]:
+        """Return the `keep` entries at the least exact distance of many more that are near; the better of equals first.
+
+        What an entry tells is read from the disk, slowly, and only of those that are kept; its gait stands in its id.
+        """
         collection = self._motions(wanted.kind)
         found = collection.query(
             query_embeddings=wanted.vector[None],
-            n_results=min(fetch, max(collection.count(), 1)),
+            n_results=max(_OVERFETCH * keep, _LEAST_FETCHED),
             where={"robot": robot} if robot else None,
-            include=["metadatas", "embeddings"],
+            include=["embeddings"],
         )
-        rows = [
-            Candidate(distance(wanted, np.asarray(vector, dtype=np.float32), data["gait"]), data)
-            for data, vector in zip(found["metadatas"][0], found["embeddings"][0], strict=True)
-        ]
+        far_by_id = {
+            entry: distance(wanted, np.asarray(vector, dtype=np.float32), entry.partition(":")[0])
+            for entry, vector in zip(found["ids"][0], found["embeddings"][0], strict=True)
+        }
+        kept = sorted(far_by_id, key=lambda entry: (far_by_id[entry], entry))[:keep]
+        if not kept:
+            return []
+        told = collection.get(ids=kept, include=["metadatas"])
+        rows = [Candidate(far_by_id[entry], data) for entry, data in zip(told["ids"], told["metadatas"], strict=True)]
         rows.sort(key=lambda row: (round(row.distance, 3), not row.data["passed"], -row.data["gsi"], row.data["id"]))
         return rows
 
@@ -122,7 +133,9 @@ class Index:
         return {name: self._client.get_collection(name, embedding_function=None).count() for name in self._names()}
 
     def count(self) -> int:
-        return sum(count for name, count in self.counts().items() if name.startswith("motions-"))
+        return sum(
+            count for name, count in self.counts().items() if name.startswith("motions-") and name.endswith(_LAYOUT)
+        )
 
     def has_words(self) -> bool:
         return self._words_name() in self._names()
@@ -130,6 +143,7 @@ class Index:
     def clear(self) -> None:
         for name in self._names():
             self._client.delete_collection(name)
+        self._open.clear()
 
     def add_words(self, items: Sequence[tuple[Attempt, Path]]) -> None:
         """Fill a space of words that is new; the motions are there already."""
@@ -158,9 +172,11 @@ class Index:
             )
 
     def _motions(self, kind: str) -> Any:
-        return self._client.get_or_create_collection(
-            f"motions-{kind}-v{VERSION}", embedding_function=None, configuration={"hnsw": HNSW}
-        )
+        if kind not in self._open:
+            self._open[kind] = self._client.get_or_create_collection(
+                f"motions-{kind}{_LAYOUT}", embedding_function=None, configuration={"hnsw": HNSW}
+            )
+        return self._open[kind]
 
     def _words(self) -> Any:
         return self._client.get_or_create_collection(

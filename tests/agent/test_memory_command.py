@@ -27,7 +27,7 @@ def test_the_memory_is_counted_rebuilt_sent_and_received(home, tmp_path, monkeyp
         return capsys.readouterr().out
 
     counts = json.loads(ask("stats", "--json"))
-    assert counts["entries"] == {"motions-quadruped-v1": 2, "words-hashing-512": 2} and counts["runs"] == 1
+    assert counts["entries"] == {"motions-quadruped-v1.2": 2, "words-hashing-512": 2} and counts["runs"] == 1
     assert "2 attempts of 1 runs" in ask("rebuild")
     assert "1 judged attempts" in ask("export", str(tmp_path / "memory.zip"))
     monkeypatch.setenv("V2R_HOME", str(tmp_path / "there"))
