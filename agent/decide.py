@@ -43,15 +43,21 @@ def decide(
     limits: Limits,
     spent: Spending,
     rising: Mapping[str, float] | None = None,
+    remembered: Sequence[Recollection] = (),
 ) -> Decision:
-    """Decide after a lap. `rising`: by attempt, the share of its reward gained in the last quarter of training."""
+    """Decide after a lap, and say which other actions an author may wish for.
+
+    `rising`: by attempt, the share of its reward gained in the last quarter of training. `remembered`: what memory
+    holds; a near reward that passed and was not begun from yet is a start.
+    """
     lap = max((attempt.lap for attempt in attempts), default=0)
     best = best_of(attempts)
     numbers = _numbers(attempts, best, limits, spent)
 
-    def say(action, reason: str, parent: Attempt | None = None, ending=None) -> Decision:
+    def say(action, reason: str, parent: Attempt | str | None = None, ending=None, also=()) -> Decision:
+        name = parent.id if isinstance(parent, Attempt) else parent
         return Decision(
-            lap=lap, action=action, reason=reason, numbers=numbers, parent=parent.id if parent else None, ending=ending
+            lap=lap, action=action, reason=reason, numbers=numbers, parent=name, ending=ending, allowed=(action, *also)
         )
 
     if best and best.passed and best.gsi >= GOOD_GSI:
@@ -59,7 +65,7 @@ def decide(
         return say("stop", reason, best, "passed")
     if best and best.passed and (stale := _stale_laps(attempts)) >= PATIENCE_LAPS:
         reason = f"{best.id} passes every gate; {stale} laps have not improved its GSI {best.gsi:.2f} by {LEAST_GAIN}."
-        return say("stop", reason, best, "passed")
+        return say("stop", reason, best, "passed", () if reached(limits, spent) else ("explore", "refine"))
     if limit := reached(limits, spent):
         if best and best.passed:
             return say("stop", f"{best.id} passes every gate with GSI {best.gsi:.2f}, and {limit}", best, "passed")
@@ -70,7 +76,7 @@ def decide(
             reason = f"In {FAILED_LAPS} laps no reward could be trained: {_last_reason(attempts)}"
             return say("stop", reason, None, "failed")
         return say("explore", f"No attempt could be judged: {_last_reason(attempts)}")
-    return _go_on(attempts, best, rising or {}, say)
+    return _go_on(attempts, best, rising or {}, _untried(attempts, remembered), say)
 
 
 def best_of(attempts: Sequence[Attempt]) -> Attempt | None:
@@ -93,24 +99,37 @@ def gain_of_last_quarter(rewards: Sequence[float]) -> float:
     return max(0.0, end - before) / span if span > 1e-9 else 0.0
 
 
-def _go_on(attempts: Sequence[Attempt], best: Attempt, rising: Mapping[str, float], say) -> Decision:
+def _go_on(
+    attempts: Sequence[Attempt], best: Attempt, rising: Mapping[str, float], near: Recollection | None, say
+) -> Decision:
     if best.passed:
         part, value = _worst_part(best)
-        return say(
-            "refine", f"{best.id} passes with GSI {best.gsi:.2f}; what is furthest off is {part} ({value:.3f}).", best
-        )
+        reason = f"{best.id} passes with GSI {best.gsi:.2f}; what is furthest off is {part} ({value:.3f})."
+        return say("refine", reason, best, None, ("explore", "stop"))
     share = rising.get(best.id, 0.0)
     repeated = best.program.parent is not None and any(a.id == best.program.parent for a in attempts)
+    longer = ("train_longer",) if share > 0.0 and not repeated else ()
+    others = (*longer, "warm_start") if near else longer
     if share >= STILL_RISING and not repeated:
         reason = f"{best.id} was still learning: the last quarter brought {share:.0%} of its reward. {_failed(best)}"
-        return say("train_longer", reason, best)
+        return say("train_longer", reason, best, None, ("refine", "explore"))
     passed_gates = sum(gate.passed for gate in best.critique.gates) if best.critique else 0
     if _stale_laps(attempts) >= 1:
+        if near:
+            reason = f"Mending {best.id} brought nothing; memory holds {near.attempt}: {near.sentence}"
+            return say("warm_start", reason, near.attempt, None, ("refine", "explore", *longer))
         reason = f"Mending {best.id} brought nothing ({_failed(best)}): something new is tried."
-        return say("explore", reason, best)
+        return say("explore", reason, best, None, ("refine", *others))
     if passed_gates >= 2:
-        return say("refine", f"{best.id} came nearest: {_failed(best)}", best)
-    return say("explore", f"{best.id} is too far from walking to be mended: {_failed(best)}", best)
+        return say("refine", f"{best.id} came nearest: {_failed(best)}", best, None, ("explore", *others))
+    reason = f"{best.id} is too far from walking to be mended: {_failed(best)}"
+    return say("explore", reason, best, None, ("refine", *others))
+
+
+def _untried(attempts: Sequence[Attempt], remembered: Sequence[Recollection]) -> Recollection | None:
+    """Return the nearest remembered reward that passed and that no attempt of this run began from."""
+    begun = {attempt.recalled_from for attempt in attempts}
+    return next((hit for hit in remembered if hit.near and hit.passed and hit.attempt not in begun), None)
 
 
 def _numbers(attempts: Sequence[Attempt], best: Attempt | None, limits: Limits, spent: Spending) -> dict[str, float]:

@@ -7,18 +7,19 @@ are fitted by rule, need no model.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from video2reward.agent.answers import BadAnswer, answer_schema, draft_from, read_answer
 from video2reward.agent.authors import AuthorBrief, Bill, Unusable, Usage
 from video2reward.agent.briefing import repair_prompt, system_prompt, task_prompt
+from video2reward.agent.choosing import Wish, ask_model
 from video2reward.agent.fitting import fit_weights
 from video2reward.agent.menu import choice_schema, menu, read_choice
 from video2reward.agent.model import Message, ModelClient, PromptTooLong
 from video2reward.agent.settings import PromptMode, Settings, model_settings
 from video2reward.agent.variety import Direction, directions
 from video2reward.memory.errors import AuthorFailed, BadReward, MissingPart
-from video2reward.memory.records import MotionTarget, RewardDraft
+from video2reward.memory.records import Attempt, Decision, MotionTarget, RewardDraft
 
 REPAIRS = 2
 _FULL_TOKENS, _SHORT_TOKENS = 12_000, 4_000
@@ -50,6 +51,10 @@ class LlmAuthor:
 
     def bill_to(self, bill: Bill) -> None:
         self._client.bill = bill
+
+    def choose(self, decision: Decision, attempts: Sequence[Attempt]) -> Wish | None:
+        """Return what the model would do next, where the settings want it asked."""
+        return ask_model(self._client, decision, attempts, decision.lap) if self.settings.decides else None
 
     @property
     def sees(self) -> bool:

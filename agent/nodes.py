@@ -14,6 +14,7 @@ from video2reward.agent import steering as steer
 from video2reward.agent.authors import Author, Unusable, Usage
 from video2reward.agent.brief import make_brief
 from video2reward.agent.budget import Limits, Purse, env_steps_left, reached, wall_left_s
+from video2reward.agent.choosing import with_wish
 from video2reward.agent.decide import GOOD_GSI, best_of, decide, first_decision, gain_of_last_quarter
 from video2reward.agent.folder import ProposedLap, RunFolder
 from video2reward.agent.looking import Critic
@@ -197,7 +198,10 @@ class Nodes:
     def decide(self, state: RunState) -> RunState:
         """Choose what comes next by the rules, and write it down with its numbers."""
         attempts = with_current_target(self.disk.attempts())
-        decision = decide(attempts, self.limits, self.purse.now(), self._rising(attempts))
+        rising, remembered = self._rising(attempts), state.get("remembered", [])
+        decision = decide(attempts, self.limits, self.purse.now(), rising, remembered)
+        decision = with_wish(decision, self.author, attempts)
+        self._count_usage()
         lap = self.disk.lap(state["lap"])
         limit = reached(self.limits, self.purse.now())
         decision = steer.heeding(decision, lap.steering if lap else (), steer.asked(self.disk.path), limit)

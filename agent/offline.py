@@ -63,10 +63,11 @@ class OfflineAuthor:
         action = brief.decision.action if brief.decision else "explore"
         parent = brief.parents[0] if brief.parents else None
         drafts: list[RewardDraft] = []
-        if parent and action in ("refine", "train_longer", "warm_start"):
-            drafts.append(self._mended(brief, parent, same=action == "train_longer"))
-        elif not parent and (near := next((hit for hit in brief.remembered if _worth_starting_from(hit)), None)):
+        near = next((hit for hit in brief.remembered if _worth_starting_from(hit)), None)
+        if near and (action == "warm_start" or not parent):
             drafts.append(self._recalled(brief, near))
+        elif parent and action in ("refine", "train_longer", "warm_start"):
+            drafts.append(self._mended(brief, parent, same=action == "train_longer"))
         base = self._recipe_to_vary(brief, parent if action == "refine" else None)
         # A lap that explores must not repeat the lap before, nor a variation the draft that it stands beside.
         first = 0 if brief.lap == 1 and not drafts else 1 + (brief.lap - 1 + seed) % 3

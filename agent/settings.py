@@ -42,6 +42,7 @@ class Settings(Record):
     max_tokens: int | None = Field(None, gt=0, description="of one answer; unset, the server's own limit counts")
     ask_above_minutes: float = Field(15.0, ge=0, description="the chat asks before it starts a run longer than this")
     ask_above_usd: float = Field(1.0, ge=0, description="and before one whose models may cost more than this")
+    decides: bool = Field(False, description="ask the author after each lap what it wishes to do next")
     fit_weights: bool = Field(True, description="let every second refined candidate be weights fitted by rule")
 
     @property

@@ -479,6 +479,9 @@ class Decision(Record):
     ending: Literal["passed", "budget", "stopped", "failed"] | None = Field(
         None, description="set when the action is stop"
     )
+    allowed: tuple[str, ...] = Field((), description="the actions that the rules left to choose from")
+    wished: str = Field("", description="what the author wished for, and why, where it was asked")
+    overruled: str = Field("", description="why a wish was not followed, or not all of it")
     steering: tuple[str, ...] = Field((), description="what was asked of the run while it ran, in the asker's words")
 
 
