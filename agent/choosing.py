@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from collections.abc import Callable, Sequence
 
 from pydantic import ValidationError
 from video2reward import prompts
@@ -24,21 +23,16 @@ class Wish(Record):
     parent: str | None = None
 
 
-@runtime_checkable
-class Chooser(Protocol):
-    """An author that has an opinion on what comes next."""
-
-    def choose(self, decision: Decision, attempts: Sequence[Attempt]) -> Wish | None:
-        """Return what it wishes, None where it has none to say. Raises AuthorFailed."""
-        ...
-
-
 def with_wish(decision: Decision, author: object, attempts: Sequence[Attempt]) -> Decision:
-    """Return the decision as the author would have it, where the rules leave a choice and it has an opinion."""
-    if len(decision.allowed) < 2 or not isinstance(author, Chooser):
+    """Return the decision as the author would have it, where the rules leave a choice and it has an opinion.
+
+    An author that has one has `choose(decision, attempts)`, which returns its Wish, or None.
+    """
+    choose: Callable[[Decision, Sequence[Attempt]], Wish | None] | None = getattr(author, "choose", None)
+    if len(decision.allowed) < 2 or choose is None:
         return decision
     try:
-        wish = author.choose(decision, attempts)
+        wish = choose(decision, attempts)
     except AuthorFailed as error:
         return decision.model_copy(update={"overruled": f"the author could not be asked: {error}"})
     return held_against(decision, wish, attempts) if wish else decision

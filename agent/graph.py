@@ -8,9 +8,11 @@ invocation re-enters the one node that was at work, which finds on disk what it 
 
 from __future__ import annotations
 
+import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -21,9 +23,10 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import RetryPolicy
 from video2reward.agent.nodes import Nodes
 from video2reward.agent.state import RECORDS, RunState
+from video2reward.memory.errors import BadInput, MissingPart
 from video2reward.memory.records import RunRequest
 
-_ORDER = ("watch", "describe", "recall", "propose", "train", "judge", "remember", "decide")
+ORDER = ("watch", "describe", "recall", "propose", "train", "judge", "remember", "decide")
 _NODES_PER_LAP = 5
 # A disk or a database that stumbles once; nodes are idempotent, so that a second entry does nothing twice.
 _RETRY = RetryPolicy(
@@ -36,21 +39,29 @@ _RETRY = RetryPolicy(
 def build_graph(nodes: Nodes, checkpointer: BaseCheckpointSaver | None = None) -> CompiledStateGraph:
     """Return the compiled loop."""
     graph = StateGraph(RunState)
-    for name in _ORDER:
-        graph.add_node(name, nodes.stopwatch.node(name, getattr(nodes, name), nodes.tell), retry_policy=_RETRY)
-    for before, after in zip((START, *_ORDER), _ORDER, strict=False):
-        graph.add_edge(before, after)
-    graph.add_conditional_edges("decide", _after_decide, {"propose": "propose", END: END})
+    add_loop(graph, lambda name: nodes.stopwatch.node(name, getattr(nodes, name), nodes.tell))
+    graph.add_edge(START, ORDER[0])
     return graph.compile(checkpointer=checkpointer)
 
 
+def add_loop(graph: StateGraph, node: Callable[[str], Callable[[RunState], RunState]], end: str = END) -> None:
+    """Add the loop's nodes and the edges between them; `node` makes each by its name."""
+    for name in ORDER:
+        graph.add_node(name, node(name), retry_policy=_RETRY)
+    for before, after in pairwise(ORDER):
+        graph.add_edge(before, after)
+    graph.add_conditional_edges("decide", _after_decide, {"propose": "propose", "end": end})
+
+
 def run_graph(nodes: Nodes, request: RunRequest) -> RunState:
-    """Run the loop to its end, or go on where the run folder's checkpoints say it was."""
+    """Run the loop to its end, or go on where its checkpoints say it was."""
     with checkpoints(nodes.disk.path) as saver:
         graph = build_graph(nodes, saver)
+        # A run's own file holds one thread; a database holds those of many runs.
+        thread = "run" if isinstance(saver, SqliteSaver) else str(nodes.disk.path.resolve())
         config = {
-            "configurable": {"thread_id": "run"},
-            "recursion_limit": len(_ORDER) + _NODES_PER_LAP * (nodes.limits.laps + 1),
+            "configurable": {"thread_id": thread},
+            "recursion_limit": len(ORDER) + _NODES_PER_LAP * (nodes.limits.laps + 1),
         }
         begun = graph.get_state(config)
         given = None if begun.values or begun.next else {"request": request}
@@ -63,15 +74,50 @@ def run_graph(nodes: Nodes, request: RunRequest) -> RunState:
 
 
 @contextmanager
-def checkpoints(run: Path) -> Iterator[SqliteSaver]:
-    """Open the run folder's checkpoints; only the vocabulary's records may come back out of them."""
+def checkpoints(run: Path) -> Iterator[BaseCheckpointSaver]:
+    """Open the checkpoints: the run folder's, or those in the database that V2R_CHECKPOINTS names.
+
+    Only the vocabulary's records may come back out of them.
+    """
     allowed = [(record.__module__, record.__name__) for record in RECORDS]
+    serde = JsonPlusSerializer(allowed_msgpack_modules=allowed)
+    if url := os.environ.get("V2R_CHECKPOINTS", "").strip():
+        with _in_postgres(url, serde) as saver:
+            yield saver
+        return
     connection = sqlite3.connect(run / "checkpoints.sqlite", check_same_thread=False, timeout=30)
     try:
-        yield SqliteSaver(connection, serde=JsonPlusSerializer(allowed_msgpack_modules=allowed))
+        yield SqliteSaver(connection, serde=serde)
     finally:
         connection.close()
 
 
+@contextmanager
+def _in_postgres(url: str, serde: JsonPlusSerializer) -> Iterator[BaseCheckpointSaver]:
+    if not url.startswith(("postgresql://", "postgres://")):
+        raise BadInput(
+            "V2R_CHECKPOINTS is no database that is known.", "Write postgresql://user@host/name, or unset it."
+        )
+    try:
+        import psycopg
+        from langgraph.checkpoint.postgres import PostgresSaver
+        from psycopg.rows import dict_row
+    except ImportError:
+        raise MissingPart(
+            "checkpoints in Postgres need a package that is not here.", "pip install 'video2reward[postgres]'"
+        ) from None
+    try:
+        connection = psycopg.connect(url, autocommit=True, prepare_threshold=0, row_factory=dict_row)
+    except psycopg.OperationalError as error:
+        said = " ".join(str(error).split())[:200]  # psycopg never shows the password
+        raise MissingPart(
+            f"the database of V2R_CHECKPOINTS cannot be reached: {said}", "Start it, or unset it."
+        ) from None
+    with connection:
+        saver = PostgresSaver(connection, serde=serde)
+        saver.setup()
+        yield saver
+
+
 def _after_decide(state: RunState) -> str:
-    return END if state["decision"].action == "stop" else "propose"
+    return "end" if state["decision"].action == "stop" else "propose"

@@ -117,26 +117,7 @@ def resume(
         (run / "STOP").unlink(missing_ok=True)
         # Tools that were given answer for themselves; ours run what the author writes.
         missing = "" if given else confine.require_layers(request.author, unsafe=request.unsafe).missing
-        purse = Purse(run)
-        limits = limits_for(request, purse.now(), time.time())
-        author, critic = author or make_author(request.author), critic or make_critic(request.critic)
-        for asked in (author, critic):
-            if isinstance(asked, Billed):
-                asked.bill_to(Bill(purse, limits))
-        watch = Stopwatch()
-        nodes = Nodes(
-            disk=RunFolder(run),
-            tools=watch.watching(tools),
-            author=watch.watching(author),
-            memory=memory,
-            limits=limits,
-            purse=purse,
-            tell=tell,
-            on_row=watcher.row,
-            on_share=lambda share: watcher.share("watching the clip", share),
-            critic=watch.watching(critic),
-            stopwatch=watch,
-        )
+        nodes = make_nodes(run, request, tell, watcher, tools=tools, author=author, critic=critic, memory=memory)
         tell("started", robot=request.robot, clip=str(request.clip), author=request.author)
         if missing:
             tell("unprotected", missing=missing)
@@ -151,7 +132,40 @@ def resume(
             stop_workers(run)
             tell("failed", error=f"{type(error).__name__}: {error}", traceback=traceback.format_exc())
             raise
-        return finish(run, request, decision, tools, purse, tell, missing=missing)
+        return finish(run, request, decision, tools, nodes.purse, tell, missing=missing)
+
+
+def make_nodes(
+    run: Path,
+    request: RunRequest,
+    tell: Callable[..., None],
+    watcher: Watcher,
+    *,
+    tools: Toolbox,
+    author: Author | None = None,
+    critic: Critic | None = None,
+    memory: Remembering | None = None,
+) -> Nodes:
+    """Return the nodes of a run: its budget counts on from what was spent, and what models cost is charged to it."""
+    purse, watch = Purse(run), Stopwatch()
+    limits = limits_for(request, purse.now(), time.time())
+    author, critic = author or make_author(request.author), critic or make_critic(request.critic)
+    for asked in (author, critic):
+        if isinstance(asked, Billed):
+            asked.bill_to(Bill(purse, limits))
+    return Nodes(
+        disk=RunFolder(run),
+        tools=watch.watching(tools),
+        author=watch.watching(author),
+        memory=memory,
+        limits=limits,
+        purse=purse,
+        tell=tell,
+        on_row=watcher.row,
+        on_share=lambda share: watcher.share("watching the clip", share),
+        critic=watch.watching(critic),
+        stopwatch=watch,
+    )
 
 
 def is_complete(result: RunResult) -> bool:
