@@ -143,11 +143,11 @@ def rough(robot: RobotConfig, target: MotionTarget, seed: int = 0) -> RewardStat
         feet_contact=contact,
         feet_touchdown=contact * flips,
         feet_air_time_s=(1.0 - contact) * 0.1 + noise(contact, 0.02).abs() * (1.0 - contact),
-        feet_force_n=contact * (40.0 + noise(contact, 5.0)),
+        feet_force_n=contact * _MASS_KG * GRAVITY_M_S2 * (0.5 + noise(contact, 0.5).abs()),
         feet_height_m=(1.0 - contact) * (0.03 + noise(contact, 0.01).abs()),
-        feet_vel_w=state.feet_vel_w + noise(state.feet_vel_w, 0.2),
+        feet_vel_w=state.feet_vel_w + noise(state.feet_vel_w, 0.8),
         command_speed_m_s=state.command_speed_m_s * (1.0 + noise(state.command_speed_m_s, 0.05)),
-        feet_tilt=noise(contact, 0.05).abs() if robot.kind == "biped" else state.feet_tilt,
+        feet_tilt=noise(contact, 0.05).abs(),
     )
 
 

@@ -8,13 +8,14 @@ from video2reward.tools.trials import try_confined
 
 from .test_write_reward import TARGET, compose, draft, term
 
-GOOD = compose(draft(), TARGET).replace("from", "import torch\nfrom", 1)
+GOOD = compose(draft(), TARGET)
+UNDEFINED = compose(draft(term(body="return torch.log(s.feet_contact).sum(-1)")), TARGET)
 
 
 def test_a_reward_is_tried_and_the_next_one_finds_the_process_warm():
     assert try_confined(GOOD, TARGET).problem == ""
     first = trials._running
-    report = try_confined(GOOD.replace("forward_progress(s)", "torch.log(s.feet_contact).sum(-1)"), TARGET)
+    report = try_confined(UNDEFINED, TARGET)
     assert "footfalls is infinite" in report.problem
     assert trials._running is first
 
