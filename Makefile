@@ -22,7 +22,7 @@ $(VENV)/.ready: setup.sh pyproject.toml constraints.txt
 	touch $@
 
 demo: setup
-	$(BIN)/video2reward run examples/dog_trot.mp4 --keypoints examples/dog_trot_keypoints.csv --robot go1
+	$(BIN)/video2reward run examples/dog_trot.mp4 --robot go1
 
 test: setup
 	$(BIN)/pytest -q -n 2 -m "not slow and not gpu and not live"
