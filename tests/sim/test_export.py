@@ -77,7 +77,8 @@ def test_the_runner_sees_and_does_what_the_environment_does(policy, tmp_path):
     qpos = env._home_qpos[None].clone()
     env.backend.reset(torch.arange(1), qpos, torch.zeros(1, 6 + robot.num_joints))
     env.gait_phase = torch.zeros(1)
-    env.state, env._observations = env._observe()
+    env.state = env._observe()
+    env._observations = env._observations_of(env.state)
     actor = load_actor(path, env.get_observations(), env.num_actions, robot)
     ours = []
     with torch.inference_mode():
