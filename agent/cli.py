@@ -385,7 +385,9 @@ def _cannot_write(error: BaseException | None) -> str | None:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
             return f"{error.strerror}: {error.filename or 'a file could not be written'}"
         # SQLite, which keeps the checkpoints, has words of its own for it.
-        if type(error).__name__ == "OperationalError" and ("full" in str(error) or "readonly" in str(error)):
+        if type(error).__name__ == "OperationalError" and any(
+            sign in str(error) for sign in ("full", "readonly", "disk I/O", "unable to open")
+        ):
             return f"the run's checkpoints cannot be written: {error}"
         error = error.__cause__ or error.__context__
     return None

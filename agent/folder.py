@@ -6,6 +6,7 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import Field
 from video2reward.agent.authors import PriorReward, Unusable
@@ -25,6 +26,7 @@ from video2reward.memory.records import (
 )
 
 TRAINING = "training.json"
+R = TypeVar("R", bound=StoredRecord)
 
 
 class ProposedLap(StoredRecord):
@@ -59,16 +61,13 @@ class RunFolder:
 
     def training(self, name: str) -> TrainingRun | None:
         """Return what came of a training as it was believed, which is not always what the worker wrote."""
-        path = self.attempt(name) / TRAINING
-        return runs.load(TrainingRun, path) if path.exists() else None
+        return _undamaged(TrainingRun, self.attempt(name) / TRAINING)
 
     def critique(self, name: str) -> Critique | None:
-        path = self.attempt(name) / "critique.json"
-        return runs.load(Critique, path) if path.exists() else None
+        return _undamaged(Critique, self.attempt(name) / "critique.json")
 
     def lap(self, lap: int) -> ProposedLap | None:
-        path = self.path / "drafts" / f"L{lap}.json"
-        return runs.load(ProposedLap, path) if path.exists() else None
+        return _undamaged(ProposedLap, self.path / "drafts" / f"L{lap}.json")
 
     def save_lap(self, proposed: ProposedLap) -> None:
         runs.save(proposed, self.path / "drafts" / f"L{proposed.lap}.json")
@@ -94,8 +93,7 @@ class RunFolder:
     def add_decision(self, decision: Decision) -> None:
         """Add a decision to the log, one for each lap."""
         path = self.path / "decisions.jsonl"
-        lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-        kept = [line for line in lines if json.loads(line)["lap"] != decision.lap]
+        kept = [json.dumps(row) for row in runs.rows(path) if row.get("lap") != decision.lap]
         runs.write_atomic(path, "".join(f"{line}\n" for line in [*kept, decision.model_dump_json()]))
 
     def parents(self, first: str | None, most: int = 4) -> tuple[PriorReward, ...]:
@@ -137,6 +135,14 @@ class RunFolder:
             if math.isfinite(value):
                 values.append(value)
         return values
+
+
+def _undamaged(kind: type[R], path: Path) -> R | None:
+    """Read a record; None where it is not there or was damaged since: what it said is then found out again."""
+    try:
+        return runs.load(kind, path)
+    except BadInput:
+        return None
 
 
 def prior_of(hit: Recollection) -> PriorReward | None:

@@ -23,10 +23,13 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import RetryPolicy
 from video2reward.agent.nodes import Nodes
 from video2reward.agent.state import RECORDS, RunState
-from video2reward.memory.errors import BadInput, MissingPart
+from video2reward.memory.errors import BadInput, MissingPart, RunExists
 from video2reward.memory.records import RunRequest
 
 ORDER = ("watch", "describe", "recall", "propose", "train", "judge", "remember", "decide")
+CHECKPOINTS = "checkpoints.sqlite"
+LOCKED_S = 30.0
+_DAMAGED = ("malformed", "not a database", "disk image", "no such table", "no such column")
 _NODES_PER_LAP = 5
 # A disk or a database that stumbles once; nodes are idempotent, so that a second entry does nothing twice.
 _RETRY = RetryPolicy(
@@ -54,7 +57,27 @@ def add_loop(graph: StateGraph, node: Callable[[str], Callable[[RunState], RunSt
 
 
 def run_graph(nodes: Nodes, request: RunRequest) -> RunState:
-    """Run the loop to its end, or go on where its checkpoints say it was."""
+    """Run the loop to its end, or go on where its checkpoints say it was.
+
+    A checkpoint file that is damaged is put aside, and the loop begins anew: its nodes find on disk what they had done.
+    """
+    run = nodes.disk.path
+    try:
+        return _run_graph(nodes, request)
+    except sqlite3.DatabaseError as error:
+        if "locked" in str(error):
+            raise RunExists(
+                f"another program holds {run / CHECKPOINTS}.", "Close it, then go on with --resume."
+            ) from error
+        if not any(sign in str(error) for sign in _DAMAGED):
+            raise
+        nodes.tell("checkpoints_lost", error=str(error))
+    for path in list(run.glob(f"{CHECKPOINTS}*")):
+        os.replace(path, path.with_name(f"damaged-{path.name}"))
+    return _run_graph(nodes, request)
+
+
+def _run_graph(nodes: Nodes, request: RunRequest) -> RunState:
     with checkpoints(nodes.disk.path) as saver:
         graph = build_graph(nodes, saver)
         # A run's own file holds one thread; a database holds those of many runs.
@@ -66,10 +89,17 @@ def run_graph(nodes: Nodes, request: RunRequest) -> RunState:
         begun = graph.get_state(config)
         given = None if begun.values or begun.next else {"request": request}
         if given is None and not begun.next:
-            if begun.values["decision"].ending != "stopped":
+            decision = begun.values.get("decision")
+            if decision is None or decision.action != "stop":
+                # Nothing is next and there is no end: a full disk cut a checkpoint short.
+                nodes.tell("checkpoints_lost", error="a checkpoint was cut short")
+                saver.delete_thread(thread)
+                given = {"request": request}
+            elif decision.ending != "stopped":
                 return begun.values
-            # Somebody had stopped it and wants it to go on: it decides anew.
-            graph.update_state(config, {"lap": begun.values["lap"]}, as_node="remember")
+            else:
+                # Somebody had stopped it and wants it to go on: it decides anew.
+                graph.update_state(config, {"lap": begun.values["lap"]}, as_node="remember")
         return graph.invoke(given, config, durability="sync")
 
 
@@ -85,7 +115,7 @@ def checkpoints(run: Path) -> Iterator[BaseCheckpointSaver]:
         with _in_postgres(url, serde) as saver:
             yield saver
         return
-    connection = sqlite3.connect(run / "checkpoints.sqlite", check_same_thread=False, timeout=30)
+    connection = sqlite3.connect(run / CHECKPOINTS, check_same_thread=False, timeout=LOCKED_S)
     try:
         yield SqliteSaver(connection, serde=serde)
     finally:

@@ -108,12 +108,11 @@ def resume(
         watcher.event(kind, fields)
 
     with lease(run):
-        if (run / "result.json").exists():
-            result = runs.load(RunResult, run / "result.json")
+        if result := _result(run):
             if result.status != "stopped":
                 # Without its report it was killed between the two.
                 return result if is_complete(result) else _reported(run, result, tools, tell)
-            (run / "result.json").unlink()
+        (run / "result.json").unlink(missing_ok=True)
         (run / "STOP").unlink(missing_ok=True)
         # Tools that were given answer for themselves; ours run what the author writes.
         missing = "" if given else confine.require_layers(request.author, unsafe=request.unsafe).missing
@@ -173,6 +172,14 @@ def is_complete(result: RunResult) -> bool:
     return bool(
         result.status in ("failed", "stopped") or result.artifacts.report or any(_NO_REPORT in n for n in result.notes)
     )
+
+
+def _result(run: Path) -> RunResult | None:
+    """Return a run's result; None where there is none, or one that cannot be read: it is then made again."""
+    try:
+        return runs.load(RunResult, run / "result.json")
+    except BadInput:
+        return None
 
 
 def check(request: RunRequest) -> None:
@@ -365,11 +372,8 @@ def _artifacts(run: Path, critique: Critique | None) -> Artifacts:
 
 def _first_pass_s(run: Path) -> float | None:
     """Return the seconds that were spent when a verdict first passed."""
-    import json
-
-    for line in (run / "events.jsonl").read_text(encoding="utf-8").splitlines():
-        event = json.loads(line)
-        if event["kind"] == "judged" and event["passed"]:
+    for event in runs.rows(run / "events.jsonl"):
+        if event.get("kind") == "judged" and event.get("passed"):
             return float(event["spent_s"])
     return None
 

@@ -134,8 +134,26 @@ def create(out: Path) -> Path:
 def append_event(run: Path, kind: str, **fields: object) -> None:
     """Add one line to the run's `events.jsonl`, the append-only log that the command line and the report read."""
     line = json.dumps({"time": round(time.time(), 3), "kind": kind, **fields}, default=str)
-    with (run / "events.jsonl").open("a", encoding="utf-8") as file:
-        file.write(line + "\n")
+    with (run / "events.jsonl").open("ab+") as file:
+        # What a full disk cut short shall not take this line with it.
+        if file.tell() and file.seek(-1, os.SEEK_END) and file.read(1) != b"\n":
+            line = "\n" + line
+        file.write(line.encode() + b"\n")
+
+
+def rows(path: Path) -> Iterator[dict]:
+    """Yield the objects of a file of JSON lines; lines that were cut short or are something else are passed over."""
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except FileNotFoundError:
+        return
+    for line in lines:
+        try:
+            row = json.loads(line)
+        except (ValueError, RecursionError):
+            continue
+        if isinstance(row, dict):
+            yield row
 
 
 def attempts(run: Path) -> Iterator[Attempt]:
