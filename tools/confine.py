@@ -23,6 +23,10 @@ from video2reward.sim.lockdown import SECCOMP_VARIABLE
 
 PASSED_ON = ("LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "PYTHONPATH", "LD_LIBRARY_PATH")
 """What goes through of the starter's environment; no key is among it."""
+_GL_PREFIXES = (
+    "MUJOCO_GL", "PYOPENGL_", "EGL_", "__EGL_", "__GLX_", "LIBGL_", "MESA_", "GALLIUM_", "NVIDIA_", "CUDA_", "DISPLAY",
+    "XDG_RUNTIME_DIR", "WAYLAND_DISPLAY",
+)  # fmt: skip
 _ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "alternatives", "localtime")
 _ROOMS = ("memory", "sim")
 """The rooms that reward code's process imports."""
@@ -111,6 +115,12 @@ def clean_environment(home: Path) -> dict[str, str]:
         "PYTHONHASHSEED": "0",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
+
+
+def drawing_environment() -> dict[str, str]:
+    """Return an environment for our own processes that draw: what makes GL work on a machine, and no key."""
+    wanted = {name: value for name, value in os.environ.items() if name.startswith(_GL_PREFIXES)}
+    return {**clean_environment(Path.home()), **wanted, "PATH": os.environ.get("PATH", "/usr/bin:/bin")}
 
 
 def locked_environment(home: Path) -> dict[str, str]:

@@ -27,7 +27,7 @@ from video2reward.memory.records import (
     Similarity,
     TrainingSpec,
 )
-from video2reward.tools.confine import clean_environment
+from video2reward.tools.confine import clean_environment, drawing_environment
 from video2reward.tools.critic import findings
 from video2reward.tools.critic.evidence import BadRollout, read_meta, read_rollout
 from video2reward.tools.critic.footfalls import write_footfalls
@@ -179,7 +179,7 @@ def make_sheet(folder: Path, track_dir: Path | None, out: Path) -> Path:
     command.append(str(out.resolve()))
     if track_dir and (track_dir / "track.json").is_file():
         command += ["--track", str(track_dir.resolve())]
-    _run(command, folder, {**os.environ, "OMP_NUM_THREADS": "1"}, _VIDEO_TIMEOUT_S, "the contact sheet")
+    _run(command, folder, drawing_environment(), _VIDEO_TIMEOUT_S, "the contact sheet")
     return out
 
 
@@ -298,7 +298,7 @@ def _pictures(folder: Path, target: MotionTarget, track_dir: Path | None, notes:
         command += ["--track", str(track_dir.resolve())]
     try:
         # No foreign code runs here, and what makes GL work on a machine stands in its environment.
-        _run(command, folder, {**os.environ, "OMP_NUM_THREADS": "1"}, _VIDEO_TIMEOUT_S, "the video")
+        _run(command, folder, drawing_environment(), _VIDEO_TIMEOUT_S, "the video")
         made["video"] = "video.mp4"
     except (V2RError, OSError) as error:
         notes.append(f"The video could not be made: {error}")
