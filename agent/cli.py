@@ -214,7 +214,7 @@ class Recall:
 
 
 @dataclass(frozen=True)
-class MemoryCommand:
+class Memory:
     """Say what is remembered, make the index anew from the run folders, or share the memory as a file."""
 
     action: Annotated[Positional[str], arg(metavar="{stats,rebuild,export,import}")] = "stats"
@@ -320,7 +320,7 @@ Command = (
     | Annotated[Train, subcommand("train")]
     | Annotated[Judge, subcommand("judge")]
     | Annotated[Recall, subcommand("recall")]
-    | Annotated[MemoryCommand, subcommand("memory")]
+    | Annotated[Memory, subcommand("memory")]
     | Annotated[Play, subcommand("play")]
     | Annotated[Export, subcommand("export")]
     | Annotated[Guard, subcommand("guard")]

@@ -209,7 +209,7 @@ COMMANDS: dict[str, Callable[[Any], int]] = {
     "Train": train,
     "Judge": judge,
     "Recall": recall,
-    "MemoryCommand": memory,
+    "Memory": memory,
     "Play": play,
     "Export": export,
     "Guard": guard,

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 _ACTIONS = ("stats", "rebuild", "export", "import")
 
 
-def memory(command: cli.MemoryCommand) -> int:
+def memory(command: cli.Memory) -> int:
     """Do one of the four."""
     from video2reward.agent.embeddings import open_memory
     from video2reward.memory.archive import export_memory, import_memory

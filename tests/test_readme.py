@@ -38,6 +38,10 @@ def test_every_command_stands_in_the_readme_or_is_named_there():
         "robot",
         "export",
         "bench",
+        "overnight",
+        "resume",
+        "status",
+        "memory",
     ):
         assert f"video2reward {name}" in README
 
