@@ -10,6 +10,11 @@ from video2reward.agent.state import RunState
 from video2reward.agent.toolbox import SHEET, Toolbox
 from video2reward.memory.records import MotionTarget, Steering
 
+_CLIP_SHEET = (
+    "the subject of the clip at eight phases of one stride, its limbs in colours. Under each, filled boxes are feet "
+    "on the ground, `lift` is each foot's height over the ground in leg lengths."
+)
+
 
 def make_brief(
     state: RunState,
@@ -43,7 +48,7 @@ def make_brief(
 def _pictures(parent: str | None, disk: RunFolder, tools: Toolbox) -> tuple[Picture, ...]:
     shown = []
     if clip := tools.clip_sheet(disk.path):
-        shown.append(Picture(path=clip, shows="the subject of the clip at eight moments of one stride."))
+        shown.append(Picture(path=clip, shows=_CLIP_SHEET))
     if parent and (sheet := disk.attempt(parent) / SHEET).is_file():
         shown.append(Picture(path=sheet, shows=f"the clip, and the robot as {parent} made it move, at equal phases."))
     return tuple(shown)

@@ -32,6 +32,7 @@ PHASES = 8
 PANEL_W, PANEL_H = 236, 178
 CAPTION_H, MARGIN_W, GAP, HEAD_H = 50, 92, 3, 58
 INK, FAINT, ALARM = (36, 41, 48), (96, 104, 114), (190, 40, 40)
+_JPEG_QUALITY = 88
 _LEAST_STRIDE_S, _MOST_STRIDE_S = 0.15, 3.0
 
 
@@ -257,7 +258,9 @@ def _width() -> int:
 def _write_picture(out: Path, rows: list[Image]) -> Path:
     width = max(_content_width(row) for row in rows)
     sheet = np.vstack([row[:, :width] for row in rows])
-    written, encoded = cv2.imencode(out.suffix or ".jpg", cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR))
+    written, encoded = cv2.imencode(
+        out.suffix or ".jpg", cv2.cvtColor(sheet, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY]
+    )
     if not written:
         raise BadInput(f"{out} is no picture's name.", "End it with .jpg or .png.")
     out.parent.mkdir(parents=True, exist_ok=True)
