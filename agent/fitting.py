@@ -12,14 +12,16 @@ from video2reward.agent.offline import first_recipe, mend, recipe_of
 from video2reward.memory.records import MotionTarget, RewardDraft, RewardTerm
 
 # In the order of what tells a term apart: most terms call `footfall_match`, few are only that.
-_KIND_BY_CALL = {
-    "early_touchdown": "chatter", "foot_slip": "slip", "foot_tilt": "soles", "torque": "effort",
+KIND_BY_CALL = {
+    "early_touchdown": "chatter", "stray_touchdown": "liftoff", "hard_landing": "landing", "foot_slip": "slip",
+    "foot_tilt": "soles", "foot_clearance": "clearance", "torque": "effort", "power": "effort",
     "action_rate": "smooth", "trunk_height_error": "height", "trunk_wobble": "wobble", "trunk_bounce": "bounce",
-    "trunk_tilt": "level", "upright": "level", "default_pose": "pose", "heading_hold": "heading",
-    "forward_progress": "speed", "speed_tracking": "speed", "footfall_match": "footfalls",
-    "expected_stance": "footfalls",
+    "trunk_bob": "bounce", "trunk_tilt": "level", "upright": "level", "joint_cycle": "limbs",
+    "pair_symmetry": "symmetry", "default_pose": "pose", "heading_hold": "heading", "forward_progress": "speed",
+    "speed_tracking": "speed", "footfall_match": "footfalls", "stance_match": "footfalls",
+    "flight_match": "footfalls", "expected_stance": "footfalls",
 }  # fmt: skip
-_KIND_BY_FIELD = {
+KIND_BY_FIELD = {
     "feet_touchdown": "chatter", "feet_tilt": "soles", "joint_torque": "effort", "base_height_m": "height",
     "base_lin_vel_b": "speed", "projected_gravity_b": "level", "base_ang_vel_b": "wobble", "last_action": "smooth",
     "feet_vel_w": "slip", "feet_contact": "footfalls",
@@ -30,7 +32,7 @@ _SWING = re.compile(r"\bswing_height=([\d.]+)")
 
 def kind_of(term: RewardTerm) -> str:
     """Return what a term is about, in the offline author's words; its own name where nothing tells."""
-    for known in (_KIND_BY_CALL, _KIND_BY_FIELD):
+    for known in (KIND_BY_CALL, KIND_BY_FIELD):
         for word, kind in known.items():
             if re.search(rf"\b{word}\b", term.body):
                 return kind

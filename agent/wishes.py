@@ -15,12 +15,13 @@ _KIND_WORDS = {
     "wobble": "wobble", "wobbling": "wobble", "wobbly": "wobble", "shaking": "wobble", "shaky": "wobble",
     "swaying": "wobble", "rolling": "wobble", "jerk": "smooth", "jerky": "smooth", "jitter": "smooth",
     "smooth": "smooth", "smoothness": "smooth", "action rate": "smooth", "tilt": "level", "leaning": "level",
-    "level": "level", "upright": "level", "chatter": "chatter", "tapping": "chatter", "stamping": "chatter",
+    "level": "level", "upright": "level", "chatter": "chatter", "tapping": "chatter", "stamping": "landing",
+    "landing": "landing", "liftoff": "liftoff",
     "speed": "speed", "velocity": "speed", "heading": "heading", "turning": "heading", "drifting": "heading",
     "pose": "pose", "posture": "pose", "height": "height", "footfall": "footfalls", "footfalls": "footfalls",
     "gait": "footfalls", "torque": "effort", "effort": "effort", "energy": "effort", "soles": "soles",
 }  # fmt: skip
-_COSTS = {"slip", "bounce", "wobble", "smooth", "level", "chatter", "height", "effort", "soles"}
+_COSTS = {"slip", "bounce", "wobble", "smooth", "level", "chatter", "height", "effort", "soles", "landing", "liftoff"}
 _FILLER = re.compile(
     r"^(?:please|now|ok(?:ay)?|and|then|but|so|it|the robot|robot|go1|g1|a bit|much|thanks?|make it|i want it|be|go|"
     r"walk|run|move|that|this|try|again|once more|with|for me|can you|could you|should|more|it should)$"

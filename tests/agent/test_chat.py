@@ -96,7 +96,7 @@ def test_a_run_that_cannot_begin_says_why_in_the_chat(desk, tmp_path):
         if "could not be run" in said or "cannot be done" in said:
             break
         time.sleep(0.2)
-    assert "broken.mp4" in said and "dog" not in said
+    assert "broken.mp4" in said and "dog" not in said, said
 
 
 def test_what_takes_longer_than_the_limit_is_asked_first(finished, tmp_path):

@@ -141,9 +141,11 @@ def test_weights_are_fitted_to_what_the_verdict_blames():
 
 def test_feet_that_stand_too_shortly_are_aimed_longer_in_every_term():
     draft = fit_weights(prior("A", duty=0.4), TARGET, "by rule")
-    bodies = "\n".join(term.body for term in draft.terms)
-    # Aimed 0.56; 0.8 x (0.5 - 0.4) more is 0.64.
-    assert bodies.count("duty=(0.64, 0.64, 0.64, 0.64)") == 3 and "0.56" not in bodies
+    before = first_recipe(TARGET).aimed_duty[0]
+    after = round(before + 0.08, 3)  # 0.8 x (0.5 - 0.4) more
+    old, new = ("\n".join(term.body for term in terms) for terms in (prior("A").draft.terms, draft.terms))
+    assert new.count(f"duty=({after}, {after}, {after}, {after})") == old.count("duty=(") >= 3
+    assert f"duty=({before}" in old and f"duty=({before}" not in new
 
 
 def test_where_no_rule_has_a_say_there_is_nothing_to_fit():
@@ -158,3 +160,13 @@ def test_what_was_never_judged_is_not_fitted(missing):
     else:
         given = given.model_copy(update={"attempt": given.attempt.model_copy(update={"critique": None})})
     assert fit_weights(given, TARGET, "by rule") is None
+
+
+def test_every_ready_made_quantity_has_a_kind_to_be_fitted_and_steered_by():
+    import inspect
+
+    from video2reward.agent.fitting import KIND_BY_CALL
+    from video2reward.sim import terms
+
+    ready = {n for n, f in vars(terms).items() if inspect.isfunction(f) and f.__module__ == terms.__name__}
+    assert {name for name in ready if not name.startswith("_")} == set(KIND_BY_CALL)
