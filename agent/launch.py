@@ -57,7 +57,8 @@ def last_words(run: Path) -> str:
 def main(argv: list[str] | None = None) -> int:
     """Work on one run to its end; exit 0 when it has a result, whatever it is."""
     from video2reward.agent.embeddings import open_memory
-    from video2reward.agent.session import record_failure, resume
+    from video2reward.agent.finish import record_failure
+    from video2reward.agent.session import resume
 
     run = Path((sys.argv[1:] if argv is None else argv)[0])
     request = runs.load(RunRequest, run / "request.json")

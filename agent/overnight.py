@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from video2reward.agent.finish import record_failure
 from video2reward.agent.launch import exit_code, last_words, launch
 from video2reward.agent.lease import holder, lease
 from video2reward.agent.morning import write_morning_report
@@ -29,7 +30,7 @@ from video2reward.agent.queue import (
     result_of,
     unfinished,
 )
-from video2reward.agent.session import Silent, Watcher, check, record_failure, stop_workers
+from video2reward.agent.session import Silent, Watcher, check, stop_workers
 from video2reward.memory import runs
 from video2reward.memory.errors import BadInput
 from video2reward.memory.records import RunRequest

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pydantic import Field
 from video2reward.agent.budget import spending_of
-from video2reward.agent.session import is_complete
+from video2reward.agent.finish import is_complete
 from video2reward.memory import runs
 from video2reward.memory.errors import BadInput
 from video2reward.memory.records import Record, RunRequest, RunResult, StoredRecord

@@ -14,9 +14,10 @@ from langgraph.config import get_stream_writer
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from pydantic import ValidationError
+from video2reward.agent.finish import finish
 from video2reward.agent.graph import add_loop
 from video2reward.agent.lease import lease
-from video2reward.agent.session import Silent, check, finish, make_nodes
+from video2reward.agent.session import Silent, check, make_nodes
 from video2reward.agent.state import RunState
 from video2reward.agent.toolbox import Toolbox, Tools
 from video2reward.memory import runs

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from fake_tools import FakeAuthor, FakeTools, request
-from video2reward.agent import session
+from video2reward.agent import finish
 from video2reward.agent.authors import Unusable
 from video2reward.agent.lease import lease
 from video2reward.agent.llm import LlmAuthor, Settings
@@ -46,7 +46,7 @@ def test_a_run_that_passes_leaves_result_best_and_report(tmp_path):
 
 
 def test_what_passes_only_in_its_lap_is_not_claimed(tmp_path):
-    lucky = FakeTools(passes=lambda attempt, seed: seed != session.VERDICT_SEED)
+    lucky = FakeTools(passes=lambda attempt, seed: seed != finish.VERDICT_SEED)
     result = start(request(tmp_path / "run"), tools=lucky, author=FakeAuthor())
     assert result.status == "budget" and any("fresh seeds" in note for note in result.notes)
 
@@ -54,7 +54,7 @@ def test_what_passes_only_in_its_lap_is_not_claimed(tmp_path):
 def test_the_next_best_is_claimed_where_the_best_does_not_hold(tmp_path):
     tools = FakeTools(
         gsi=lambda attempt, seed: {"L1-C1": 0.79, "L1-C2": 0.75}[attempt],
-        passes=lambda attempt, seed: not (attempt == "L1-C1" and seed == session.VERDICT_SEED),
+        passes=lambda attempt, seed: not (attempt == "L1-C1" and seed == finish.VERDICT_SEED),
     )
     result = start(request(tmp_path / "run", laps=1), tools=tools, author=FakeAuthor())
     assert result.status == "passed" and result.best is not None and result.best.attempt == "L1-C2"

@@ -13,10 +13,11 @@ from fake_tools import FakeAuthor, FakeTools
 from test_queue import queue_of
 from video2reward.agent import cli
 from video2reward.agent.alive import look
+from video2reward.agent.finish import record_failure
 from video2reward.agent.lease import holder
 from video2reward.agent.overnight import Pace, begin, more_time, work
 from video2reward.agent.queue import QUEUE, Queue, result_of
-from video2reward.agent.session import record_failure, resume
+from video2reward.agent.session import resume
 from video2reward.memory import runs
 from video2reward.memory.errors import BadInput, V2RError
 from video2reward.memory.records import RunRequest

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from fake_tools import TARGET
 from video2reward.agent.budget import Purse
+from video2reward.agent.finish import record_failure
 from video2reward.agent.queue import (
     LEAST_S,
     Item,
@@ -17,7 +18,6 @@ from video2reward.agent.queue import (
     unfinished,
     until_time,
 )
-from video2reward.agent.session import record_failure
 from video2reward.memory.errors import BadInput
 
 NOON = time.mktime((2026, 11, 25, 12, 0, 0, 0, 0, -1))
