@@ -15,7 +15,7 @@ from video2reward.memory.records import Clip, MotionTarget, RewardDraft, Trainin
 
 Reader = Callable[[Path], object]
 
-ELSEWHERE = {"clips": "video2reward.evals.fuzz_clips"}
+ELSEWHERE = {"clips": "video2reward.evals.fuzz_clips", "rewards, by word": "video2reward.evals.fuzz_rewards"}
 """What is fuzzed by a command of its own."""
 
 

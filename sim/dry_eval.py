@@ -112,7 +112,9 @@ class Expressions:
             raise Refused(f"more than {MAX_STEPS} operations", "a reward does less in a step: fewer rounds and calls")
 
     def _weigh(self, value: Value) -> None:
-        """Bound every tensor, and all of them together."""
+        """Bound every tensor, and all of them together; what is long counts as many steps."""
+        if isinstance(value, Items | Table):
+            self.steps += len(value.items) // 8
         for item in [value] if isinstance(value, Tensor) else value.items if isinstance(value, Items) else []:
             if isinstance(item, Tensor):
                 bounded(item.shape)
@@ -259,6 +261,7 @@ class Expressions:
             same = isinstance(one, Nothing) and isinstance(other, Nothing)
             return number(same is (op is ast.Is))
         if op in (ast.In, ast.NotIn):
+            self.steps += len(other.items) // 8 if isinstance(other, Items) else 0
             if isinstance(other, Table):
                 found = key_of(one) in other.items
             elif isinstance(other, Items) and all(isinstance(i, Text | Number) for i in (one, *other.items)):

@@ -97,6 +97,9 @@ def _check(tree: ast.Module, robot: RobotConfig | None) -> list[Problem]:
             problems = [Problem(found.line, found.construct, found.cure) for found in _followed(tree, robot)]
     except RecursionError:
         return [Problem(1, "depth", "calls and expressions go too deep; write fewer helpers that call helpers")]
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        # What cannot be followed is not known to be harmless.
+        return [Problem(1, "this reward", f"it cannot be followed ({type(error).__name__}); write it more plainly")]
     return sorted(problems, key=lambda problem: problem.line)
 
 

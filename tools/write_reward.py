@@ -233,7 +233,8 @@ def terms_of(path: Path) -> dict[str, tuple[float, str]]:
                 try:
                     weight, serves = ast.literal_eval(given["weight"]), ast.literal_eval(given["serves"])
                     found[node.name] = (float(weight), str(serves))
-                except (KeyError, TypeError, ValueError):
+                    found[node.name][1].encode()
+                except (KeyError, TypeError, ValueError, OverflowError):
                     raise BadReward(
                         f"{path.name} line {node.lineno}: @term takes a literal weight= and serves=."
                     ) from None
