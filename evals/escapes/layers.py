@@ -19,7 +19,10 @@ from pathlib import Path
 from video2reward.evals.escapes.catalogue import Entry
 from video2reward.memory.errors import MissingPart
 from video2reward.sim.guard import Problem, check_source
+from video2reward.tools.confine import available_layers
+from video2reward.tools.run_confined import Ending, run_files
 
+_BATCH = 24
 _RUN = """
 
 if __name__ == "__main__":
@@ -142,31 +145,40 @@ def by_system(payloads: Sequence[Entry], birds: Canaries, seconds: float) -> dic
 
     Raises MissingPart where that layer is not whole here: then nothing is run.
     """
-    from video2reward.tools.confine import available_layers
-    from video2reward.tools.run_confined import run_files
-
     if not (layers := available_layers()).complete:
         raise MissingPart(
             f"payloads are never run without the operating system's layer: {layers.missing}.", "Leave out --system."
         )
     found: dict[str, tuple[str, list[str]]] = {}
-    batch = 24
-    for start in range(0, len(payloads), batch):
-        some = payloads[start : start + batch]
-        files = {f"p{start + i}.py": payload for i, payload in enumerate(some)}
-        folder = birds.root / f"files{start}"
-        folder.mkdir()
-        for name, payload in files.items():
-            text = birds.aimed(payload.source) + _RUN
-            (folder / name).write_text(text, encoding="utf-8", errors="surrogatepass")
-        endings = run_files([folder / name for name in files], birds.inside, seconds=seconds, torch=True)
+    waiting = list(payloads)
+    while waiting:
+        some = waiting[:_BATCH]
+        endings = _run_some(some, birds, seconds)
         leaks = birds.got_out(" ".join(ending.words for ending in endings.values()))
-        for name, payload in files.items():
-            ending = endings.get(name)
-            how = "ended the runner" if ending is None else _how(ending.exit, ending.words)
-            own = [leak for leak in leaks if ending is None or "secret" not in leak or birds.secret in ending.words]
-            found[payload.name] = (how, own)
+        for payload in some:
+            ending = endings.get(payload.name)
+            if ending is None:
+                # It took the runner along: those after it are run by another.
+                found[payload.name] = ("ended the runner", leaks)
+                break
+            own = [leak for leak in leaks if "secret" not in leak or birds.secret in ending.words]
+            found[payload.name] = (_how(ending.exit, ending.words), own)
+        waiting = [payload for payload in waiting if payload.name not in found]
     return found
+
+
+def _run_some(payloads: Sequence[Entry], birds: Canaries, seconds: float) -> dict[str, Ending]:
+    """Run payloads one after another in one box; return how they ended by name, as far as it came."""
+    with tempfile.TemporaryDirectory(dir=birds.root, prefix="files-") as name:
+        files: dict[str, Entry] = {}
+        for payload in payloads:
+            text = birds.aimed(payload.source) + _RUN
+            path = Path(name) / f"p{len(files)}.py"
+            # What is no UTF-8 is no text that anything here would read.
+            path.write_text(text, encoding="utf-8", errors="replace")
+            files[path.name] = payload
+        endings = run_files([Path(name) / file for file in files], birds.inside, seconds=seconds, torch=True)
+        return {files[file].name: ending for file, ending in endings.items()}
 
 
 def _how(code: int | None, words: str) -> str:
