@@ -26,4 +26,4 @@ def subject_of(command: cli.Clip | cli.Recall) -> SubjectChoice:
         box = (x, y, width, height)
     if command.at_second is not None and not (math.isfinite(command.at_second) and command.at_second >= 0):
         raise BadInput(f"--at-second {command.at_second} is before the clip.", "Give seconds from its start.")
-    return SubjectChoice(kind=command.subject, box_px=box, at_second=command.at_second)
+    return SubjectChoice(kind=command.subject, box_px=box, at_second=command.at_second, gait=command.gait)

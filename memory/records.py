@@ -83,6 +83,7 @@ class SubjectChoice(Record):
     kind: Literal["auto", "person", "animal"] = "auto"
     box_px: tuple[float, float, float, float] | None = Field(None, description="x, y, width, height around it")
     at_second: float | None = Field(None, description="when the box is meant, or when only the subject is in view")
+    gait: GaitLabel | None = Field(None, description="what it does, where the clip does not show which foot falls when")
 
 
 class KeypointTrack(StoredRecord):

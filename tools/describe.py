@@ -12,6 +12,7 @@ from video2reward.memory.runs import save
 from video2reward.tools.extract_keypoints import Progress, extract_keypoints, load_track_arrays
 from video2reward.tools.gait import describe_gait
 from video2reward.tools.quality import assess
+from video2reward.tools.told_gait import quality_when_told, with_told_gait
 
 DESCRIPTION_FILE = "description.json"
 _STYLE = {"ok": "green", "warn": "yellow", "refuse": "bold red"}
@@ -41,12 +42,16 @@ def describe_clip(
         gait = describe_gait(track, arrays)
     except BadClip as error:
         failure = error.what
+    quality = assess(track, arrays, gait, failure)
+    if subject and subject.gait and gait:
+        gait = with_told_gait(gait, subject.gait)
+        quality = quality_when_told(quality, gait)
     description = ClipDescription(
         clip=track.clip,
         subject=track.skeleton,
         pose_backend=track.source,
         frames_used=int(round((gait.window_s[1] - gait.window_s[0]) * track.fps)) if gait else 0,
-        quality=assess(track, arrays, gait, failure),
+        quality=quality,
         gait=gait,
     )
     save(description, out / DESCRIPTION_FILE)

@@ -64,7 +64,13 @@ def assess(track: KeypointTrack, arrays: TrackArrays, gait: GaitDescriptor | Non
             advice.append("Film the whole subject, its feet included, with nothing in front of it.")
         if track.sides_sure is not None:
             refuse += _pixel_doubts(track, gait)
-            advice += ["Film from the side, all four legs in view, or give --keypoints FILE."] if refuse else []
+            advice += (
+                [
+                    "Film from the side, all four legs in view; or say what it does (--gait trot); or give --keypoints FILE."
+                ]
+                if refuse
+                else []
+            )
         elif gait.gait == "unknown":
             warn.append("the footfalls fit no gait that has a name; left and right may be mixed up.")
         if gait.subject == "person" and gait.gait == "run" and gait.stride_frequency_hz < 1.0:
