@@ -13,7 +13,7 @@ from video2reward.memory.errors import BadClip
 from video2reward.memory.records import GaitDescriptor, KeypointTrack, Skeleton, Travel
 from video2reward.tools.body import Body, read_body
 from video2reward.tools.contact import FootCycle, Going, backward_speed, find_contact
-from video2reward.tools.cycle import PHASE_GRID, Stride, find_stride, mean_cycle, turn
+from video2reward.tools.cycle import PHASE_GRID, Stride, apart, find_stride, mean_cycle, turn
 from video2reward.tools.gait_labels import gait_label
 from video2reward.tools.track import TrackArrays
 
@@ -24,20 +24,26 @@ NUM_BINS = 32
 _CYCLE_CUTOFF_HZ = 10.0
 HIP_OVER_SHOULDER = 1.11
 """How much higher a dog's hip is than its shoulder: the mean of motion capture."""
+ALTERNATING, TOGETHER = 0.4, 0.33
+"""Lags between the two legs of a pair, in strides."""
+_PAIRS = (("FL", "FR"), ("RL", "RR"))
 PLAIN_RHYTHM = 0.3
 """Strides this much alike in the pictures leave no doubt of their frequency."""
 SIDES_SURE, FOOTFALLS_SURE = 1.2, 0.7
 """Below these, an animal's near and far legs, or its footfalls, are guesses (drawn clips lie above)."""
 
 
-def footfalls_told(track: KeypointTrack, confidence: Mapping[str, float]) -> bool:
+def footfalls_told(track: KeypointTrack, phases: Mapping[str, float], confidence: Mapping[str, float]) -> bool:
     """Tell whether which foot falls when can be believed, of points the network saw in the pixels.
 
-    Points of a keypoint file, and people's, carry their sides themselves.
+    Points of a keypoint file, and people's, carry their sides themselves. No gait has fore legs that alternate and hind
+    legs that fall together, or the other way round (Hildebrand, 1989): where it looks so, a leg was mistaken.
     """
     if track.sides_sure is None:
         return True
-    return track.sides_sure >= SIDES_SURE and confidence["phase_offsets"] >= FOOTFALLS_SURE
+    lags = [apart(phases[left], phases[right]) for left, right in _PAIRS if left in phases and right in phases]
+    mixed = len(lags) == 2 and max(lags) > ALTERNATING and min(lags) < TOGETHER
+    return not mixed and track.sides_sure >= SIDES_SURE and confidence["phase_offsets"] >= FOOTFALLS_SURE
 
 
 def describe_gait(track: KeypointTrack, arrays: TrackArrays) -> GaitDescriptor:
@@ -86,7 +92,7 @@ def describe_gait(track: KeypointTrack, arrays: TrackArrays) -> GaitDescriptor:
     }
     if track.rhythm_hz is not None:
         confidence["stride_frequency"] = float(np.clip(track.rhythm_strength / PLAIN_RHYTHM, 0, 1)) * enough
-    if not footfalls_told(track, confidence):
+    if not footfalls_told(track, phases, confidence):
         label, confidence["gait"] = "unknown", 0.0
         confidence["phase_offsets"] = min(confidence["phase_offsets"], 0.3)
     kind = "person" if body.skeleton == "person" else "dog"

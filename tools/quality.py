@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 from video2reward.memory.records import BIPED_LIMBS, QUADRUPED_LIMBS, GaitDescriptor, KeypointTrack, QualityReport
+from video2reward.tools.gait import GRAVITY_M_S2
 from video2reward.tools.track import TrackArrays
 
 View = Literal["side", "oblique", "front_or_back", "unknown"]
@@ -14,6 +15,7 @@ MIN_STRIDES = 2.0
 MIN_PERIODICITY = 0.35
 _WEAK_PERIODICITY = 0.65
 LYING_RAD = 0.9
+_SLOWED = 1.6
 MIN_RHYTHM = 0.12
 """How alike strides have to look in the pictures, at least."""
 _FEET = ("paw", "ankle", "heel", "toe")
@@ -73,8 +75,12 @@ def assess(track: KeypointTrack, arrays: TrackArrays, gait: GaitDescriptor | Non
             )
         elif gait.gait == "unknown":
             warn.append("the footfalls fit no gait that has a name; left and right may be mixed up.")
-        if gait.subject == "person" and gait.gait == "run" and gait.stride_frequency_hz < 1.0:
-            warn.append(f"{gait.stride_frequency_hz:.2f} strides a second are slow for a run: perhaps slow motion.")
+        slowed = slow_motion_estimate(gait)
+        if slowed > _SLOWED or (gait.subject == "person" and gait.gait == "run" and gait.stride_frequency_hz < 1.0):
+            warn.append(
+                f"{gait.stride_frequency_hz:.2f} strides a second are slow for a run: perhaps slow motion; by how the "
+                f"trunk falls the clip is slowed about {slowed:.1f} times."
+            )
             advice.append("Give --slow-motion-factor where the clip is slowed (4 for a quarter of the speed).")
         if gait.confidence.get("speed", 1.0) < 0.5 and gait.travel != "on_the_spot":
             warn.append("the speed is uncertain: the background and the feet do not tell the same one.")
@@ -106,6 +112,20 @@ def assess(track: KeypointTrack, arrays: TrackArrays, gait: GaitDescriptor | Non
         missing_share=missing,
         num_strides=gait.num_strides if gait else 0.0,
     )
+
+
+def slow_motion_estimate(gait: GaitDescriptor) -> float:
+    """Return how many times a clip of a running person is slowed, by how its trunk falls; 1 for everything else.
+
+    A runner's trunk bobs twice a stride, and in flight falls at g. Of a bob of height b at 2 f hertz the most fall is
+    (4 pi f)^2 b / 2; time that is stretched s times makes that s^2 times smaller.
+    """
+    if gait.subject != "person" or gait.gait not in ("run", "hop") or gait.trunk_bob_leg_lengths <= 0:
+        return 1.0
+    bob_m = gait.trunk_bob_leg_lengths * gait.leg_length_m_assumed
+    bobs_hz = (2 if gait.gait == "run" else 1) * gait.stride_frequency_hz
+    fall_m_s2 = (2 * np.pi * bobs_hz) ** 2 * bob_m / 2
+    return float(np.sqrt(GRAVITY_M_S2 / fall_m_s2))
 
 
 def _pixel_doubts(track: KeypointTrack, gait: GaitDescriptor) -> list[str]:

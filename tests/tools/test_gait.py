@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from video2reward.memory.errors import BadClip
 from video2reward.tools.cycle import apart
 from video2reward.tools.gait import describe_gait
+from video2reward.tools.quality import assess, slow_motion_estimate
 
 GAITS = {
     "walk": ({"FL": 0.0, "FR": 0.5, "RL": 0.75, "RR": 0.25}, 0.62),
@@ -178,3 +179,38 @@ def test_limb_cycles_start_at_the_reference_touchdown_and_lie_under_their_roots(
     # At touchdown the foot is half a stance ahead: 0.5 * 0.45 * 300 px/s / 2 Hz = 34 px of 100.
     assert cycle[0, 0] == pytest.approx(0.34, abs=0.06)
     assert {"FL_foot", "FL_mid", "RR_foot", "RR_mid"} <= gait.limb_cycle.keys()
+
+
+def _seen_by_network(walker, **changes: object):
+    track, arrays = walker(**changes).track()
+    return track.model_copy(update={"sides_sure": 5.0, "rhythm_hz": 2.0, "rhythm_strength": 0.5}), arrays
+
+
+def test_footfalls_the_network_is_sure_of_are_named(walker) -> None:
+    assert describe_gait(*_seen_by_network(walker)).gait == "trot"
+
+
+def test_fore_legs_that_alternate_over_hind_legs_that_fall_together_are_not_believed(walker) -> None:
+    gait = describe_gait(*_seen_by_network(walker, phases={"FL": 0.0, "FR": 0.5, "RL": 0.98, "RR": 0.22}))
+    assert gait.gait == "unknown" and gait.confidence["gait"] == 0.0
+    assert gait.stride_frequency_hz == pytest.approx(2.0, rel=0.01)
+
+
+def test_footfalls_are_not_believed_where_near_and_far_were_a_guess(walker) -> None:
+    track, arrays = _seen_by_network(walker)
+    gait = describe_gait(track.model_copy(update={"sides_sure": 0.5}), arrays)
+    report = assess(track.model_copy(update={"sides_sure": 0.5}), arrays, gait)
+    assert gait.gait == "unknown" and report.verdict == "refuse"
+    assert any("which foot falls when" in reason for reason in report.reasons)
+
+
+@pytest.mark.parametrize("slowed", [1.0, 4.0])
+def test_slow_motion_is_told_by_how_a_runner_falls(walker, slowed: float) -> None:
+    # A bob of 8 px of a 100 px leg (0.9 m) at 2.8 Hz: (2 pi 2.8)^2 * 0.072 m / 2 = 11 m/s^2, about g.
+    runner = dict(skeleton="person", phases={"L": 0.0, "R": 0.5}, duty=0.35, bounce=4.0)
+    track, arrays = walker(**runner, hertz=1.4 / slowed, speed=300.0 / slowed, seconds=5.0 * slowed).track()
+    gait = describe_gait(track, arrays)
+    assert gait.gait == "run"
+    report = assess(track, arrays, gait)
+    assert slow_motion_estimate(gait) == pytest.approx(slowed, rel=0.2)
+    assert any("slow motion" in reason for reason in report.reasons) == (slowed > 1)
