@@ -8,6 +8,7 @@ import time
 import pytest
 from fake_tools import FakeAuthor, FakeTools, request
 from rich.console import Console
+from video2reward.agent import apart
 from video2reward.agent.chat import Chat, GrammarBrain, History, asker
 from video2reward.agent.chat_model import ModelBrain
 from video2reward.agent.cli import main
@@ -27,6 +28,14 @@ KEY = "sk-very-secret"
 def server():
     with serve() as server:
         yield server
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_left_running():
+    """Wait for the commands that the chat started: all of them find out soon that their clip is none."""
+    yield
+    for child in apart._children:
+        child.wait(30)
 
 
 @pytest.fixture(scope="module")
