@@ -66,13 +66,9 @@ def assess(track: KeypointTrack, arrays: TrackArrays, gait: GaitDescriptor | Non
             advice.append("Film the whole subject, its feet included, with nothing in front of it.")
         if track.sides_sure is not None:
             refuse += _pixel_doubts(track, gait)
-            advice += (
-                [
-                    "Film from the side, all four legs in view; or say what it does (--gait trot); or give --keypoints FILE."
-                ]
-                if refuse
-                else []
-            )
+            if refuse:
+                named = "or say what it does (--gait trot), or give --keypoints FILE"
+                advice.append(f"Film from the side, all four legs in view, {named}.")
         elif gait.gait == "unknown":
             warn.append("the footfalls fit no gait that has a name; left and right may be mixed up.")
         slowed = slow_motion_estimate(gait)
