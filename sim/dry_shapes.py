@@ -220,6 +220,26 @@ def parted(a: Args) -> Value:
     return Items([Tensor((*x.shape[:at], part, *x.shape[at + 1 :]), x.kind) for part in sizes])
 
 
+def one_of(a: Args) -> Value:
+    x = a.tensor()
+    at, index = a.axis("dim", len(x.shape)), integer(a["index"])
+    dim = x.shape[at] if x.shape else 0
+    if dim != N and not -dim <= index < dim:
+        raise Ends
+    return Tensor((*x.shape[:at], *x.shape[at + 1 :]), x.kind)
+
+
+def part_of(a: Args) -> Value:
+    x = a.tensor()
+    at, start, length = a.axis("dim", len(x.shape)), integer(a["start"]), integer(a["length"])
+    dim = x.shape[at] if x.shape else 0
+    if dim == N:
+        raise Refused("a part of the environments", "a term works on all environments at once")
+    if length < 0 or not -dim <= start <= dim or start % max(dim, 1) + length > dim:
+        raise Ends
+    return Tensor((*x.shape[:at], length, *x.shape[at + 1 :]), x.kind)
+
+
 def tensors(a: Args) -> list[Tensor]:
     given = a["tensors"].items if isinstance(a["tensors"], Items) else []
     if not given or not all(isinstance(item, Tensor) for item in given):

@@ -10,7 +10,7 @@ from video2reward.sim.dry_calls import DTYPES, HINTS, MATH, SUBMODULES, TYPING, 
 from video2reward.sim.dry_torch import OPS
 
 MAX_NODES = 6_000
-MAX_TEXT = 4_000
+MAX_TEXT = 12_000
 MAX_LITERAL = 1e12
 
 Finding = tuple[int, str, str]
@@ -47,6 +47,19 @@ _INSTEAD = {
     "SetComp": "write a list",
     "LShift": "write a literal",
     "RShift": "write a literal",
+}
+_NAMES = {
+    "getattr": "name the field: s.joint_pos",
+    "hasattr": "the state has the fields of the contract, always",
+    "print": "a reward says nothing; each term is logged",
+    "map": "write a list: [f(x) for x in xs]",
+    "filter": "write a list: [x for x in xs if …]",
+    "set": "write a tuple",
+    "str": "a reward needs no text",
+    "np": "torch has what numpy has",
+    "numpy": "torch has what numpy has",
+    "F": "import torch.nn.functional as F",
+    "open": "a reward reads and writes no files",
 }
 _ATTRIBUTES = (
     {part for name in OPS for part in name.split(".")}
@@ -226,7 +239,7 @@ def _names(tree: ast.Module, nodes: list[ast.AST], protected: tuple[str, ...]) -
     known = {name for name, _ in bound} | set(protected) | imported | {"str"}  # which annotations name
     for node in nodes:
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load) and node.id not in known:
-            yield node.lineno, node.id, "this name is not known here"
+            yield node.lineno, node.id, _NAMES.get(node.id, "this name is not known here")
 
 
 def _called(node: ast.AST) -> str:

@@ -36,7 +36,7 @@ from video2reward.sim.lockdown import Limits, lock_down
 from video2reward.sim.reward_text import read_text
 
 MOST = 1e6
-"""How large a term may be on a state of a robot that is whole."""
+"""How large a term, and weight x term, may be on a state of a robot that is whole."""
 MOST_SECONDS = 0.25
 """How long all terms together may take for NUM_ENVS environments."""
 NUM_ENVS = 4096
@@ -116,8 +116,9 @@ def _value(term: Term, state: RewardState, name: str) -> Tensor:
     if not bool(torch.isfinite(value).all()):
         cure = "clamp what is divided by, rooted or put into exp and log."
         raise BadReward(f"the term {term.name} is infinite or undefined on {where}: {cure}")
-    if name in _WHOLE and float(value.abs().max()) > MOST:
-        raise BadReward(f"the term {term.name} is {float(value.abs().max()):.2g} on {where}: bound it.")
+    largest = float(value.abs().max())
+    if name in _WHOLE and max(1.0, abs(term.weight)) * largest > MOST:
+        raise BadReward(f"the term {term.name} is {largest:.2g}, weight {term.weight:g}, on {where}: bound it.")
     return value
 
 

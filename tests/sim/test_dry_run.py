@@ -79,6 +79,9 @@ torch.diff(s.joint_pos, dim=1)
 torch.diff(s.joint_pos, n=2)
 torch.roll(s.feet_contact, 1, 1)
 torch.flip(s.feet_contact, dims=(1,))
+torch.argsort(s.feet_height_m, dim=-1)
+s.joint_pos.select(1, 3)
+s.joint_pos.narrow(1, 2, 5)
 torch.sort(s.feet_height_m, dim=-1).values
 torch.topk(s.feet_height_m, 2, dim=1)[0]
 torch.gather(s.feet_contact, 1, s.feet_height_m.argmax(dim=1, keepdim=True))

@@ -74,6 +74,10 @@ def test_a_term_that_says_nothing_and_one_that_shouts_are_remarked_on():
     assert "probe is over a thousand times larger" in loud
 
 
+def test_a_weight_that_drowns_everything_is_refused():
+    assert "weight 1e+08" in tried("return forward_progress(s)", weight=1e8).problem
+
+
 def test_division_by_a_command_of_zero_is_remarked_on():
     report = tried("return (s.base_lin_vel_b[:, 0] / s.command_speed_m_s).clamp(max=1.0)")
     assert report.problem == "" and "command of zero" in " ".join(report.remarks)
