@@ -75,6 +75,7 @@ class Body:
     tail_angle: float
     tail_curl: float
     tail_radius: float
+    motor_radius: float
     fore: Leg
     hind: Leg
     schematic: bool
@@ -128,6 +129,7 @@ def random_body(rng: np.random.Generator) -> Body:
         tail_angle=np.deg2rad(u(-100, 75)),
         tail_curl=u(-2.5, 2.5),
         tail_radius=u(0.012, 0.06) if not schematic else u(0.025, 0.08),
+        motor_radius=u(0.06, 0.15) if robot and not schematic and rng.random() < 0.6 else 0.0,
         fore=legs[0],
         hind=legs[1],
         schematic=schematic,
@@ -154,7 +156,7 @@ def _leg(
         stick = u(0.03, 0.075)
         radii = (stick * u(1, 1.3), stick, stick * u(0.75, 1), stick * u(0.7, 1), stick * u(0.8, 1.1))
     elif robot:
-        radii = tuple(thick * u(*span) for span in ((0.05, 0.1), (0.03, 0.07), (0.018, 0.04), (0.018, 0.03)))
+        radii = tuple(thick * u(*span) for span in ((0.05, 0.14), (0.03, 0.08), (0.018, 0.045), (0.018, 0.035)))
         radii += (thick * u(0.022, 0.05),)
     elif hind:
         spans = ((0.12, 0.2), (0.065, 0.11), (0.026, 0.045), (0.022, 0.036), (0.026, 0.045))

@@ -34,9 +34,9 @@ class Camera:
 
 
 def random_camera(rng: np.random.Generator, body_height: float) -> Camera:
-    """Draw a camera: mostly side-on and level, one in five up to 50 degrees aside, one in four up to 42 above."""
+    """Draw a camera: mostly side-on and level, one in five up to 50 degrees aside, one in three up to 42 above."""
     u = rng.uniform
-    pitch = u(8, 42) if rng.random() < 0.25 else abs(rng.normal(0, 7)) * (1 if rng.random() < 0.85 else -1)
+    pitch = u(8, 42) if rng.random() < 0.33 else abs(rng.normal(0, 7)) * (1 if rng.random() < 0.85 else -1)
     return Camera(
         yaw=np.deg2rad(rng.normal(0, 12) if rng.random() < 0.8 else u(-50, 50)),
         pitch=np.deg2rad(pitch),

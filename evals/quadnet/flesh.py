@@ -47,6 +47,9 @@ def animal_rods(body: Body, points: dict[str, Point], arch: float) -> list[Rod]:
         rods += [Rod(a, b, r[0], r[1], ids[0]), Rod(b, c, r[1], r[2], ids[1]), Rod(c, d, r[2], r[3], ids[2])]
         toe = (d[0] + r[4] * leg.toe, d[1] + 0.1 * r[4], d[2])
         rods.append(Rod(d, toe, r[4], r[4] * 0.85, ids[3]))
+        if body.motor_radius:
+            inner = (a[0], a[1], 0.4 * a[2])
+            rods.append(Rod(inner, a, body.motor_radius, body.motor_radius, ids[0]))
     return rods
 
 
