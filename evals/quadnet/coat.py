@@ -19,6 +19,7 @@ from video2reward.evals.quadnet.flesh import (
     SHIRT,
     SHOE,
     SKIN,
+    STRAP,
     TAIL,
     TROUSERS,
     TRUNK,
@@ -69,6 +70,7 @@ def random_coat(rng: np.random.Generator, body: Body, ground_colour: Floats, ban
         if rng.random() < 0.2:
             colours[part] = coat_colour(rng)
     colours[EYE] = u(0, 40)
+    colours[STRAP] = random_colour(rng, 0.3)
     for part, colour in ((TROUSERS, None), (SHOE, None), (SHIRT, None), (SKIN, (200, 150, 120))):
         colours[part] = random_colour(rng, 0.5) if colour is None else np.array(colour) * u(0.4, 1.15)
     patch_colours = colours.copy()

@@ -18,6 +18,7 @@ LEG_PARTS = {name: tuple(range(8 + 4 * index, 12 + 4 * index)) for index, name i
 FIRST_OTHER = 32  # parts from here on are not the subject's
 TROUSERS, SHOE, SHIRT, SKIN = 32, 33, 34, 35
 NUM_PARTS = 40
+STRAP = 24
 
 Point = tuple[float, float, float]
 
@@ -50,6 +51,25 @@ def animal_rods(body: Body, points: dict[str, Point], arch: float) -> list[Rod]:
         if body.motor_radius:
             inner = (a[0], a[1], 0.4 * a[2])
             rods.append(Rod(inner, a, body.motor_radius, body.motor_radius, ids[0]))
+    return rods
+
+
+def strap_rods(body: Body, points: dict[str, Point], shares: tuple[float, ...]) -> list[Rod]:
+    """Return straps on the near side: a collar at share 1, a harness or girth at shares of the back below it."""
+    rods = []
+    for share in shares:
+        if share >= 1.0:
+            middle, radius = np.array(points["neck"]), body.neck_radii[0]
+            along = np.array(points["head"]) - np.array(points["neck_root"])
+        else:
+            along = np.array(points["withers"]) - np.array(points["tail_base"])
+            radius = 0.5 * (body.waist + (body.chest - body.waist) * share)
+            middle = np.array(points["tail_base"]) + share * along
+            middle = middle - radius * np.array([-along[1], along[0], 0.0])
+        across = np.array([-along[1], along[0], 0.0]) / (np.linalg.norm(along) + 1e-6) * radius * 0.9
+        front = np.array([0.0, 0.0, radius])
+        middle = middle * (1.0, 1.0, 0.0) + front
+        rods.append(Rod(tuple(middle - across), tuple(middle + across), 0.018, 0.018, STRAP))
     return rods
 
 

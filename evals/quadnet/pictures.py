@@ -14,7 +14,15 @@ from video2reward.evals.quadnet import coat as coats
 from video2reward.evals.quadnet.bodies import Body, random_body
 from video2reward.evals.quadnet.camera import Camera, random_camera
 from video2reward.evals.quadnet.degrade import random_degradation
-from video2reward.evals.quadnet.flesh import FIRST_OTHER, Rod, animal_rods, rider_rods, robot_trunk, walker_rods
+from video2reward.evals.quadnet.flesh import (
+    FIRST_OTHER,
+    Rod,
+    animal_rods,
+    rider_rods,
+    robot_trunk,
+    strap_rods,
+    walker_rods,
+)
 from video2reward.evals.quadnet.flesh import TRUNK as TRUNK_PART
 from video2reward.evals.quadnet.motion import Gait, joints, random_gait
 from video2reward.evals.quadnet.raster import Canvas
@@ -49,6 +57,7 @@ class _Scene:
     front: Foreground
     person: tuple[float, float, float, float] | None
     rider_height: float
+    straps: tuple[float, ...]
     shadow: tuple[float, float, float] | None
 
 
@@ -111,8 +120,9 @@ class Artist:
             side = -1.0 if rng.random() < 0.65 else 1.0
             person = (u(1.6, 3.4), u(-1.1, 1.1), side * u(0.35, 1.3), u())
         rider = u(0.5, 1.1) if rng.random() < (0.25 if body.kind == "horse" else 0.03) else 0.0
+        straps = tuple(s for s in (1.0, u(0.7, 0.95), u(0.3, 0.8)) if rng.random() < 0.12) if not body.schematic else ()
         shadow = (u(-0.8, 0.8), u(-0.6, 0.6), u(0.2, 0.7)) if rng.random() < 0.6 else None
-        return _Scene(body, gait, camera, coat, scenery, front, person, rider, shadow)
+        return _Scene(body, gait, camera, coat, scenery, front, person, rider, straps, shadow)
 
     def _frame(
         self, scene: _Scene, phase: float, step: float, blur_phase: float, jitter: tuple[float, float]
@@ -169,6 +179,7 @@ def _drawn(
     boxy = body.kind == "robot" and not body.schematic
     if boxy:
         rods = [rod for rod in rods if rod.part != TRUNK_PART]
+    rods += strap_rods(body, now, scene.straps)
     if scene.rider_height:
         rods += rider_rods(now, scene.rider_height, body.width)
     if scene.person is not None:

@@ -47,7 +47,7 @@ def random_scenery(
     """Draw scenery whose ground begins above the lowest paw (y = `paws_px`), higher the more we look down."""
     u, wide = rng.uniform, size_px + 2 * MARGIN_PX
     far = bank.texture(rng, size_px, wide)
-    if rng.random() < 0.3:
+    if rng.random() < 0.45:
         band = bank.texture(rng, size_px, wide)
         top, tall = int(u(0, size_px * 0.6)), int(u(5, 90))
         far[top : top + tall] = band[top : top + tall]

@@ -53,8 +53,10 @@ def coat_colour(rng: np.random.Generator) -> Floats:
     """Return an RGB colour (3,) of a coat: mostly black, grey, white, tan, brown or red; sometimes anything."""
     if rng.random() < 0.3:
         return random_colour(rng, 0.7)
-    value = rng.uniform(8, 60) if rng.random() < 0.3 else rng.uniform(30, 250)
-    hsv = np.array([[(rng.uniform(4, 24), rng.uniform(0, 170) * rng.random(), value)]], np.uint8)
+    kind = rng.random()
+    value = rng.uniform(8, 60) if kind < 0.25 else rng.uniform(205, 255) if kind < 0.45 else rng.uniform(30, 250)
+    most_saturation = 40 if 0.25 <= kind < 0.45 else 170
+    hsv = np.array([[(rng.uniform(4, 24), rng.uniform(0, most_saturation) * rng.random(), value)]], np.uint8)
     return cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)[0, 0].astype(np.float32)
 
 
