@@ -14,12 +14,16 @@ from video2reward.evals.quadnet.network import NUM_KEYPOINTS
 from video2reward.evals.quadnet.pictures import MASK_STRIDE, PICTURE_PX, Artist
 
 CAPACITY = 10_000
+HELD_OUT = 160  # these are never trained on
 _SMALL = PICTURE_PX // MASK_STRIDE
 
 
 @dataclass(frozen=True)
 class Ring:
-    """Memory-mapped samples; `count` (1,) is how many were ever written, so `count % CAPACITY` is the next place."""
+    """Memory-mapped samples; `count` (1,) is how many were ever written.
+
+    The first HELD_OUT places are written once, for measuring; the others are written over when the ring is full.
+    """
 
     images: NDArray[np.uint8]
     points: NDArray[np.float32]
@@ -30,6 +34,16 @@ class Ring:
     def filled(self) -> int:
         """How many places hold a sample."""
         return min(int(self.count[0]), len(self.images))
+
+    @property
+    def next_place(self) -> int:
+        """Where the next sample goes."""
+        return next_place(int(self.count[0]), len(self.images))
+
+
+def next_place(count: int, capacity: int) -> int:
+    """Return the place of a ring's sample number `count`."""
+    return count if count < capacity else HELD_OUT + (count - HELD_OUT) % (capacity - HELD_OUT)
 
 
 def open_ring(folder: Path, capacity: int = CAPACITY) -> Ring:
@@ -56,7 +70,7 @@ def fill(folder: Path, minutes: float, seed: int, rest: float) -> int:
     start, drawn = time.monotonic(), 0
     while time.monotonic() - start < minutes * 60:
         sample = artist.sample()
-        place = int(ring.count[0]) % len(ring.images)
+        place = ring.next_place
         ring.images[place], ring.points[place], ring.masks[place] = sample.image, sample.points, sample.mask
         ring.count[0] += 1
         drawn += 1

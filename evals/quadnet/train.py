@@ -23,12 +23,11 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from video2reward.evals.quadnet.export import export_onnx
 from video2reward.evals.quadnet.network import QuadrupedNet, losses
 from video2reward.evals.quadnet.pictures import MASK_STRIDE, PICTURE_PX
-from video2reward.evals.quadnet.store import Ring, open_ring
+from video2reward.evals.quadnet.store import HELD_OUT, Ring, open_ring
 from video2reward.tools.pose.quadnet import NEAR_FAR_KEYPOINTS
 
 BATCH = 32
 LEFT_SHARE = 0.2
-HELD_OUT = 160  # the first samples of the ring are never trained on
 SIZES_PX = ((0.0, 96), (0.12, 128), (0.7, 160), (0.9, 192))
 LEARNING_RATE = 2.5e-3
 DRAWER_REST_S = 0.015  # each sample is trained on a few times: drawing needs no whole core

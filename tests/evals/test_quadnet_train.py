@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 from video2reward.evals.quadnet.network import STRIDE, QuadrupedNet, losses
-from video2reward.evals.quadnet.store import CAPACITY, fill, open_ring
-from video2reward.evals.quadnet.train import HELD_OUT, make_batch, train
+from video2reward.evals.quadnet.store import CAPACITY, HELD_OUT, fill, next_place, open_ring
+from video2reward.evals.quadnet.train import make_batch, train
 from video2reward.tools.pose.network import Network
 from video2reward.tools.pose.quadnet import CHANNELS, INPUT_PX, NEAR_FAR_KEYPOINTS, PAIRS
 
@@ -40,6 +40,13 @@ def test_turned_scaled_and_mirrored_samples_keep_their_points_on_the_animal(ring
     assert not changed.points[~right, :, 2].any()
     assert share_on_mask(changed) > share_on_mask(plain) - 0.05
     assert share_on_mask(plain) > 0.85
+
+
+def test_a_full_ring_is_written_over_except_for_what_is_held_out():
+    places = [next_place(count, HELD_OUT + 3) for count in range(HELD_OUT + 9)]
+    # The first round fills every place; then the three after the held-out ones go round.
+    assert places[: HELD_OUT + 3] == list(range(HELD_OUT + 3))
+    assert places[HELD_OUT + 3 :] == [HELD_OUT, HELD_OUT + 1, HELD_OUT + 2] * 2
 
 
 def test_samples_are_mirrored_to_face_right(ring):
