@@ -88,6 +88,18 @@ def test_of_several_bodies_the_one_that_travels_is_followed_through_crossings() 
     assert "3 bodies" in note
 
 
+def test_the_body_that_was_pointed_at_is_followed_and_nobody_where_nobody_is() -> None:
+    sightings = []
+    for frame in range(60):
+        sightings += [_body(frame, 50 + 6 * frame, 10.0), _body(frame, 500, 0.0)]
+    standing, note = follow_subject(sightings, 60, box_px=np.array([480.0, 40.0, 40.0, 170.0]))
+    assert {s.xy_px[0, 0] for s in standing} == {500.0} and "pointed at" in note
+    # In frame 30 the walker is at x = 230.
+    walking, _ = follow_subject(sightings, 60, frame=30, box_px=np.array([210.0, 40.0, 40.0, 170.0]))
+    assert walking[30].xy_px[0, 0] == 230.0
+    assert follow_subject(sightings, 60, frame=0, box_px=np.array([900.0, 40.0, 40.0, 170.0])) == ([], "")
+
+
 def test_a_single_body_needs_no_choice_and_nobody_is_nobody() -> None:
     subject, note = follow_subject([_body(frame, 100.0, 0.0) for frame in range(10)], 10)
     assert len(subject) == 10 and note == ""

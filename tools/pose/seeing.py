@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from video2reward.memory.errors import BadClip, MissingPart
+from video2reward.memory.errors import BadClip, BadInput, MissingPart
 from video2reward.memory.records import Clip, SubjectChoice
 from video2reward.tools.camera import BackgroundMotion, BackgroundWatch
 from video2reward.tools.pose.animal import see_animal
@@ -32,7 +32,12 @@ class Seen:
 
 
 def see_subject(clip: Clip, choice: SubjectChoice, progress: Callable[[float], None] | None = None) -> Seen:
-    """Find and follow the subject. Raises BadClip where there is none and MissingPart where a network is missing."""
+    """Find and follow the subject.
+
+    Raises BadClip where there is none, BadInput for a box or a moment outside the clip, and MissingPart where a network
+    is missing.
+    """
+    _check(clip, choice)
     if choice.kind == "auto":
         kind = look_for_kind(clip)
     else:
@@ -50,6 +55,20 @@ def see_subject(clip: Clip, choice: SubjectChoice, progress: Callable[[float], N
         raise BadClip(f"no {who} was found in {clip.path}.", _CURE)
     notes = (*seen.points.notes, *((kind.reason,) if "followed" in kind.reason else ()))
     return Seen(replace(seen.points, notes=notes), seen.background, seen.rhythm)
+
+
+def _check(clip: Clip, choice: SubjectChoice) -> None:
+    if choice.at_second is not None and choice.at_second > clip.duration_s:
+        raise BadInput(
+            f"--at-second {choice.at_second:g} is after the end.", f"The clip lasts {clip.duration_s:.1f} s."
+        )
+    if choice.box_px is not None:
+        x, y, width, height = choice.box_px
+        if x >= clip.width_px or y >= clip.height_px or x + width <= 0 or y + height <= 0:
+            raise BadInput(
+                f"--box {x:g},{y:g},{width:g},{height:g} lies outside the picture.",
+                f"The clip is {clip.width_px}×{clip.height_px} pixels; give x,y,width,height within it.",
+            )
 
 
 def _person(clip: Clip, choice: SubjectChoice, progress: Callable[[float], None] | None) -> Seen:

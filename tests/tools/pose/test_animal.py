@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from video2reward.memory.errors import BadInput
 from video2reward.memory.records import SubjectChoice
 from video2reward.tools.describe import describe_clip
 from video2reward.tools.pose.motion_box import MotionWatch
@@ -25,6 +26,19 @@ def test_what_moves_against_the_background_is_boxed(tmp_path: Path, clips) -> No
     # The block is 16 px wide and goes half a pixel a frame from x = 20.
     block = 28 + 0.5 * np.arange(40)
     assert np.median(np.abs(middle[:, 0] - block)) < 16
+
+
+@pytest.mark.parametrize(
+    "choice, says",
+    [
+        (SubjectChoice(kind="animal", box_px=(700.0, 10.0, 50.0, 50.0)), "outside the picture"),
+        (SubjectChoice(kind="animal", at_second=60.0), "after the end"),
+    ],
+    ids=["box", "moment"],
+)
+def test_what_points_outside_the_clip_is_refused(tmp_path: Path, choice: SubjectChoice, says: str) -> None:
+    with pytest.raises(BadInput, match=says):
+        describe_clip(EXAMPLE, tmp_path, subject=choice)
 
 
 @pytest.mark.slow
