@@ -34,8 +34,8 @@ class Seen:
 def see_subject(clip: Clip, choice: SubjectChoice, progress: Callable[[float], None] | None = None) -> Seen:
     """Find and follow the subject.
 
-    Raises BadClip where there is none, BadInput for a box or a moment outside the clip, and MissingPart where a network
-    is missing.
+    Raises BadClip where there is none, BadInput for a box or a moment outside the clip, MissingPart where a network is
+    missing.
     """
     _check(clip, choice)
     if choice.kind == "auto":
