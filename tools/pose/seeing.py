@@ -11,11 +11,12 @@ from video2reward.memory.errors import BadClip, BadInput, MissingPart
 from video2reward.memory.records import Clip, SubjectChoice
 from video2reward.tools.camera import BackgroundMotion, BackgroundWatch
 from video2reward.tools.pose.animal import see_animal
+from video2reward.tools.pose.backend import Watcher
 from video2reward.tools.pose.kind import Kind, look_for_kind
 from video2reward.tools.pose.points import PointSeries
 from video2reward.tools.pose.rhythm import Rhythm
 from video2reward.tools.pose.watch import watch
-from video2reward.tools.pose.watchers import open_watcher
+from video2reward.tools.pose.watchers import better_animal_watcher, open_watcher
 from video2reward.tools.video import Frame
 
 _CURE = "Show where it is with --box x,y,w,h, or give its points with --keypoints FILE (COCO JSON, DeepLabCut CSV, …)."
@@ -44,6 +45,10 @@ def see_subject(clip: Clip, choice: SubjectChoice, progress: Callable[[float], N
         kind = Kind(choice.kind, "")
     if kind.kind == "person":
         return _person(clip, choice, progress)
+    if watcher := better_animal_watcher():
+        seen_by_it = _watched(clip, choice, watcher, progress)
+        if seen_by_it is not None:
+            return seen_by_it
     seen = see_animal(clip, choice, progress)
     if seen.points is None or seen.sure < MIN_ANIMAL_SURE:
         if kind.missing:
@@ -72,6 +77,18 @@ def _check(clip: Clip, choice: SubjectChoice) -> None:
 
 
 def _person(clip: Clip, choice: SubjectChoice, progress: Callable[[float], None] | None) -> Seen:
+    with open_watcher("person") as watcher:
+        seen = _watched(clip, choice, watcher, progress)
+    if seen is None:
+        there = " there" if choice.box_px or choice.at_second is not None else ""
+        raise BadClip(f"no person was found{there} in {clip.path}.", _CURE)
+    return seen
+
+
+def _watched(
+    clip: Clip, choice: SubjectChoice, watcher: Watcher, progress: Callable[[float], None] | None
+) -> Seen | None:
+    """Follow the subject with a watcher; None where it sees none."""
     background = BackgroundWatch()
 
     def on_frame(frame: Frame, boxes_px: NDArray[np.float64]) -> None:
@@ -80,9 +97,5 @@ def _person(clip: Clip, choice: SubjectChoice, progress: Callable[[float], None]
         if progress:
             progress(0.98 * (frame.index + 1) / clip.num_frames)
 
-    with open_watcher("person") as watcher:
-        points = watch(clip, watcher, on_frame, choice)
-    if points is None:
-        there = " there" if choice.box_px or choice.at_second is not None else ""
-        raise BadClip(f"no person was found{there} in {clip.path}.", _CURE)
-    return Seen(points, background.result())
+    points = watch(clip, watcher, on_frame, choice)
+    return None if points is None else Seen(points, background.result())
