@@ -119,9 +119,9 @@ def _run(command: list[str]) -> tuple[int, str, str, float, float]:
         return exit_code, out.read(), err.read(), time.monotonic() - started, memory / 2**20
 
 
-def _without_points(folder: Path, **scene: object) -> Path:
+def _without_points(folder: Path, **shown: object) -> Path:
     size = (640, 360)
-    return encode(folder / "clip.mp4", scene(size, np.arange(90) / 30, **scene), 30)  # type: ignore[arg-type]
+    return encode(folder / "clip.mp4", scene(size, np.arange(90) / 30, **shown), 30)  # type: ignore[arg-type]
 
 
 def _portrait(folder: Path) -> Path:

@@ -12,6 +12,7 @@ from video2reward.evals.fuzz_clips import Verdict, Worker, fuzz, mutate
 from video2reward.evals.odd_clips import MAX_MEMORY_MB, ODD_CLIPS, describe_odd
 from video2reward.memory.errors import MissingPart
 from video2reward.tools.models import find_model
+from video2reward.tools.video import open_clip
 
 FROM_PIXELS = ("ten animals", "empty treadmill", "empty scene", "cartoon", "frozen picture")
 
@@ -25,6 +26,12 @@ def test_an_odd_clip_gets_a_verdict(kind: str, tmp_path: Path, capsys: pytest.Ca
     printed = capsys.readouterr()
     said = printed.out or printed.err
     assert odd.must_say in said and "Traceback" not in said and "our fault" not in said
+
+
+@pytest.mark.parametrize("kind", ["empty treadmill", "ten animals"])
+def test_scenes_without_a_keypoint_file_are_clips_too(kind: str, tmp_path: Path) -> None:
+    assert open_clip(ODD_CLIPS[kind].make(tmp_path)).num_frames == 90
+    assert not (tmp_path / "points.csv").exists()
 
 
 @pytest.mark.slow
