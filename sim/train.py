@@ -41,7 +41,7 @@ CHECKPOINT = "policy.pt"
 BEGIN_ANEW_S = 300.0
 """A training that was killed before it had lasted this long begins anew."""
 _GRACE_S = 120.0
-# Ready to be judged: so much of the footfalls kept, the speed within so much of the command, falls a minute at most;
+# Ready to be polished: so much of the footfalls kept, the speed within so much of the command, falls a minute at most;
 # all measured on the noisy policy, over so many batches, from the state and the target and not from the reward.
 FINE_PHYSICS_STEP_S, POLISH_ENV_STEPS, FINAL_STD = 0.005, 200_000, 0.15
 MIN_LEARNING_RATE = 2e-4

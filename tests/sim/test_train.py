@@ -57,10 +57,11 @@ def test_a_short_training_improves_and_leaves_its_curves(spec, tmp_path):
     assert (tmp_path / "policy.pt").stat().st_size > 1000
 
 
-def test_the_same_spec_gives_the_same_bits(spec, tmp_path):
+@pytest.mark.parametrize("num_threads", [1, 2])
+def test_the_same_spec_gives_the_same_bits(spec, tmp_path, num_threads):
     def policy():
         (tmp_path / "policy.pt").unlink(missing_ok=True)
-        train(spec(), tmp_path)
+        train(spec(num_threads=num_threads), tmp_path)
         return torch.load(tmp_path / "policy.pt", weights_only=True)["actor_state_dict"]
 
     first, second = policy(), policy()
