@@ -186,6 +186,9 @@ def _read_arrays(path: Path) -> tuple[dict[str, NDArray], dict]:
         raise _doubt(path, f"it cannot be read ({type(error).__name__}: {error})") from None
     if not isinstance(meta, dict):
         raise _doubt(path, "its meta_json is no object")
+    # numpy gives the bare bytes of a member that does not begin like an array.
+    if odd := [name for name, array in arrays.items() if not isinstance(array, np.ndarray)]:
+        raise _doubt(path, f"{', '.join(odd)} are no arrays")
     return arrays, meta
 
 
