@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
-from video2reward.agent import cli
 from video2reward.memory.errors import BadInput
 from video2reward.memory.records import SubjectChoice
+
+if TYPE_CHECKING:
+    from video2reward.agent import cli
 
 
 def subject_of(command: cli.Clip | cli.Recall) -> SubjectChoice:
     """Read --subject, --box and --at-second. Raises BadInput for a box that is none and a moment before the clip."""
-    if isinstance(command, cli.Recall):
+    # `recall` has none of these; its class is another one under `python -m`, so the fields are asked for.
+    if not hasattr(command, "box"):
         return SubjectChoice()
     box = None
     if command.box is not None:
