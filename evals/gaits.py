@@ -32,6 +32,7 @@ from video2reward.memory.records import Critique, GaitLabel, Record, TrainingRun
 from video2reward.tools.critic.curves import read_progress
 from video2reward.tools.render_and_critique import judge_rollout, render_and_critique
 from video2reward.tools.train_policy import submit, train_policies
+from video2reward.tools.workers import WORK
 from video2reward.tools.write_reward import write_reward
 
 JUDGE_SEED = 77_000
@@ -188,7 +189,7 @@ def first_pass(folder: Path, passes: Callable[[Path], bool], slow_m_s: float = 0
         return None
     falls, speed = progress.headline["falls a minute"], abs(progress.headline["speed, m/s"])
     at = {int(steps): index for index, steps in enumerate(progress.env_steps)}
-    for policy in sorted(folder.glob("policy-*.pt")):
+    for policy in sorted((folder / WORK).glob("policy-*.pt")):
         steps = int(policy.stem.removeprefix("policy-"))
         promising = steps in at and falls[at[steps]] <= _PROMISING_FALLS_PER_MIN and not speed[at[steps]] < slow_m_s
         if promising and passes(policy):

@@ -8,6 +8,7 @@ from video2reward.evals.gaits import Row, first_pass, kept_rows, prepare, table
 from video2reward.memory.records import TrainingSpec
 from video2reward.memory.runs import load
 from video2reward.tools.gait_labels import gait_label
+from video2reward.tools.workers import WORK
 
 ROW = Row(name="go1-trot", robot="go1", seed=1, wanted=("trot",), label="trot", passed=True, failed_gates=(), gsi=0.9,
           E_f=0.0, E_beta=0.01, E_phi=0.02, E_Fr=0.0, dtw=None, chatter=0.1, env_steps=1000, seconds=20.0,
@@ -50,8 +51,9 @@ def test_a_training_is_prepared_with_the_authors_reward_and_kept_checkpoints(tmp
 def test_the_first_checkpoint_that_passes_is_found_and_falling_ones_are_not_asked(tmp_path):
     rows = [{"env_steps": s, "wall_s": s / 100, "fall_rate_per_min": f} for s, f in ((100, 90), (200, 1), (300, 0))]
     (tmp_path / "progress.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / WORK).mkdir()
     for steps in (100, 200, 300):
-        (tmp_path / f"policy-{steps:010d}.pt").touch()
+        (tmp_path / WORK / f"policy-{steps:010d}.pt").touch()
     asked = []
 
     def passes(policy):
