@@ -108,7 +108,8 @@ def _run(root: Path, queue: Queue, item: Item, watcher: Watcher, pace: Pace) -> 
     while not is_done(run) or holder(run) is not None:
         follower.follow()
         _pass_on_stop(root, run, pace)
-        if holder(run) is None and (pid is None or pace.exit_code(pid) is not None):
+        # Asked in this order: a run writes its result before it lets its lease go.
+        if holder(run) is None and not is_done(run) and (pid is None or pace.exit_code(pid) is not None):
             code = None if pid is None else pace.exit_code(pid)
             crashes, kills = crashes + bool(code and code > 0), kills + bool(code and code < 0)
             if crashes >= _CRASHES or kills >= _KILLS:
