@@ -269,8 +269,9 @@ def _repeated(run: Path, killed: Sequence[str]) -> list[str]:
     wrong = []
     for folder in sorted(run.glob("attempts/*")):
         starts, allowed = Worker(folder, WORKER_MODULE).num_starts(), 1 + killed.count(folder.name)
-        if starts != allowed:
-            wrong.append(f"{folder.name} was trained {starts} times instead of {allowed}")
+        # One killed after it had left its result is not started again.
+        if not 1 <= starts <= allowed:
+            wrong.append(f"{folder.name} was trained {starts} times, and {allowed} is the most")
     trained = [json.loads(line) for line in (run / "events.jsonl").read_text().splitlines()]
     counts = [event["attempt"] for event in trained if event["kind"] == "trained"]
     wrong += [f"{name} was counted {counts.count(name)} times" for name in set(counts) if counts.count(name) > 1]
