@@ -23,6 +23,7 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import RetryPolicy
 from video2reward.agent.nodes import Nodes
 from video2reward.agent.state import RECORDS, RunState
+from video2reward.memory import records
 from video2reward.memory.errors import BadInput, MissingPart, RunExists
 from video2reward.memory.records import RunRequest
 
@@ -109,7 +110,8 @@ def checkpoints(run: Path) -> Iterator[BaseCheckpointSaver]:
 
     Only the vocabulary's records may come back out of them.
     """
-    allowed = [(record.__module__, record.__name__) for record in RECORDS]
+    # Checkpoints name a record by its file; older ones by the package.
+    allowed = [(module, record.__name__) for record in RECORDS for module in (record.__module__, records.__name__)]
     serde = JsonPlusSerializer(allowed_msgpack_modules=allowed)
     if url := os.environ.get("V2R_CHECKPOINTS", "").strip():
         with _in_postgres(url, serde) as saver:

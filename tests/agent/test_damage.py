@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 from fake_tools import FakeAuthor, FakeTools, request
 from video2reward.agent import cli, graph, session
+from video2reward.agent.graph import checkpoints
 from video2reward.agent.session import resume, start
-from video2reward.memory import runs
+from video2reward.memory import records, runs
 from video2reward.memory.errors import RunExists
-from video2reward.memory.records import Attempt, RunResult
+from video2reward.memory.records import Attempt, Decision, RunResult
 
 
 class Cut(Exception):
@@ -186,3 +187,13 @@ def test_a_home_that_cannot_be_written_is_told_and_the_run_goes_on(tmp_path):
     result = start(request(tmp_path / "run"), tools=FakeTools(), author=FakeAuthor(), memory=memory)
     assert result.status == "passed"
     assert '"kind": "memory"' in (tmp_path / "run" / "events.jsonl").read_text()
+
+
+def test_a_checkpoint_from_before_the_records_had_files_of_their_own_is_read(tmp_path, monkeypatch):
+    decision = Decision(lap=1, action="refine", reason="It hops.")
+    with checkpoints(tmp_path) as saver:
+        monkeypatch.setattr(Decision, "__module__", records.__name__)
+        older = saver.serde.dumps_typed(decision)
+        monkeypatch.undo()
+        assert older[1] != saver.serde.dumps_typed(decision)[1]
+        assert saver.serde.loads_typed(older) == decision
