@@ -196,7 +196,7 @@ class Desk:
     def show(self, which: int | str = "best", run: Path | None = None) -> str:
         """Tell one try, and draw the clip and the robot side by side where that was not done yet."""
         from video2reward.agent.toolbox import SHEET
-        from video2reward.tools.render_and_critique import make_sheet
+        from video2reward.tools.critic.filming import make_sheet
 
         run = self._run(run)
         folder = run / "attempts" / narrate.find_attempt(run, which).id

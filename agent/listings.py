@@ -18,6 +18,7 @@ from video2reward.memory.records import ClipDescription, GaitDescriptor, MotionT
 
 if TYPE_CHECKING:
     from video2reward.agent import cli
+    from video2reward.agent.work_options import Clip
 
 
 def describe(command: cli.Describe) -> int:
@@ -249,7 +250,7 @@ def plain_table(*columns: str) -> Table:
     return table
 
 
-def _describe(command: cli.Clip | cli.Recall, folder: Path) -> ClipDescription:
+def _describe(command: Clip | cli.Recall, folder: Path) -> ClipDescription:
     from video2reward.agent.screen import Screen
     from video2reward.agent.subject import subject_of
     from video2reward.tools.describe import describe_clip

@@ -2,39 +2,34 @@
 
 from __future__ import annotations
 
-import os
-import traceback
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from video2reward.agent import steering as steer
-from video2reward.agent.authors import Author, Unusable, Usage
-from video2reward.agent.brief import make_brief
-from video2reward.agent.budget import Limits, Purse, env_steps_left, reached, wall_left_s
+from video2reward.agent.authors import Author, Usage
+from video2reward.agent.budget import Limits, Purse, reached, wall_left_s
 from video2reward.agent.choosing import with_wish
 from video2reward.agent.decide import GOOD_GSI, best_of, decide, first_decision, gain_of_last_quarter
-from video2reward.agent.folder import ProposedLap, RunFolder
+from video2reward.agent.folder import RunFolder
+from video2reward.agent.judging import give_verdict
 from video2reward.agent.looking import Critic
 from video2reward.agent.plan import num_parallel, plan
+from video2reward.agent.proposing import ask_author, write_candidates
 from video2reward.agent.state import RunState
 from video2reward.agent.steering import with_current_target
 from video2reward.agent.stopwatch import Stopwatch
 from video2reward.agent.toolbox import Toolbox
 from video2reward.agent.transfer import outcome, tried
 from video2reward.memory import runs
-from video2reward.memory.errors import AuthorFailed, BadClip, V2RError
+from video2reward.memory.errors import BadClip
 from video2reward.memory.records import (
     Attempt,
     ClipDescription,
-    Critique,
     Decision,
     MotionTarget,
     Recollection,
-    RewardDraft,
-    RewardProgram,
     TrainingRun,
 )
 from video2reward.sim.config import robot_title
@@ -117,20 +112,14 @@ class Nodes:
     def propose(self, state: RunState) -> RunState:
         """Have the author write this lap's candidates; guard and try each."""
         lap = state["lap"] + 1
-        proposed = self._drafts(state, lap)
-        ids = [f"L{lap}-C{index + 1}" for index in range(max(len(proposed.drafts), 1))]
-        if not proposed.drafts:
-            self.disk.save_refused(ids[0], self.author.name, proposed.failure)
-            return {"lap": lap, "candidates": ids, "target": proposed.target or state["target"]}
-        with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
-            written = [
-                pool.submit(self._write, draft, proposed.target or state["target"], attempt)
-                for attempt, draft in zip(ids, proposed.drafts, strict=True)
-            ]
-        for program in (future.result() for future in written):
-            self.tell("proposed", attempt=program.id, lap=lap, status=program.status, reason=program.reason,
-                      rationale=program.rationale, edits=program.edits)  # fmt: skip
-        return {"lap": lap, "candidates": ids, "target": proposed.target or state["target"]}
+        proposed = self.disk.lap(lap)
+        if proposed is None:
+            proposed = ask_author(state, lap, self.author, self.disk, self.tools, self.limits, self.purse, self.tell)
+            self._count_usage()
+            self.disk.save_lap(proposed)
+        target = proposed.target or state["target"]
+        names = write_candidates(proposed, target, self.author.name, self.disk, self.tools, self.tell)
+        return {"lap": lap, "candidates": names, "target": target}
 
     def train(self, state: RunState) -> RunState:
         """Train every candidate that was not refused, each in a worker of its own.
@@ -213,42 +202,6 @@ class Nodes:
         self._record(decision)
         return {"decision": decision}
 
-    def _write(self, draft: RewardDraft | Unusable, target: MotionTarget, attempt: str) -> RewardProgram:
-        if isinstance(draft, Unusable):
-            self.disk.save_refused(attempt, draft.author, draft.reason)
-            return self.disk.program(attempt)
-        return self.tools.write_reward(draft, target, self.disk.attempt(attempt), attempt)
-
-    def _drafts(self, state: RunState, lap: int) -> ProposedLap:
-        """Return the author's drafts of a lap; an author that was asked once is not asked again."""
-        if kept := self.disk.lap(lap):
-            return kept
-        spent = self.purse.now()
-        steering = steer.asked(self.disk.path)
-        if steering:
-            self.tell("steered", lap=lap, asked=[wish.said for wish in steering])
-        target = steer.steered_target(runs.load(MotionTarget, self.disk.path / "target.json"), steering)
-        brief = make_brief(
-            state, lap, target, steering, self.disk, self.tools, sees=getattr(self.author, "sees", False),
-            wall_left_s=wall_left_s(self.limits, spent), env_steps_left=env_steps_left(self.limits, spent),
-        )  # fmt: skip
-        drafts: tuple[RewardDraft | Unusable, ...] = ()
-        failure = ""
-        try:
-            seed = 1000 * state["request"].seed + lap
-            written = self.author.propose(brief, self.limits.candidates, seed)
-            drafts = tuple(d if isinstance(d, Unusable) else steer.steered_draft(d, steering) for d in written)
-        except AuthorFailed as error:
-            failure = str(error)
-            self.tell("author_failed", lap=lap, reason=failure)
-        self._count_usage()
-        proposed = ProposedLap(
-            lap=lap, drafts=drafts, failure=failure or "the author proposed nothing.", begun_wall_s=spent.wall_s,
-            target=target, steering=steering,
-        )  # fmt: skip
-        self.disk.save_lap(proposed)
-        return proposed
-
     def _on_trained(self, state: RunState, run: TrainingRun) -> None:
         if self.disk.training(run.attempt) is None:
             self.disk.save_training(run)
@@ -262,29 +215,13 @@ class Nodes:
         return run is not None and run.checkpoint is not None and run.status != "rejected"
 
     def _verdict(self, state: RunState, name: str) -> Exception | None:
-        """Judge one policy; return what went wrong. One that cannot be judged does not take the others with it."""
-        self.tell("judging", attempt=name)
-        folder, seed = self.disk.attempt(name), JUDGE_SEED + state["lap"]
-        try:
-            critique = self.tools.judge(folder, state["target"], state["gait"], self.disk.path, seed, False)
-        except Exception as error:
-            self.tell("judge_failed", attempt=name, error=str(error), traceback=traceback.format_exc())
-            return error
-        self.tell("judged", attempt=name, passed=critique.passed, gsi=critique.similarity.gsi,
-                  verdict=critique.verdict, spent_s=round(self.purse.now().wall_s, 1))  # fmt: skip
-        self._looked_at(folder, critique)
-        return None
-
-    def _looked_at(self, folder: Path, critique: Critique) -> None:
-        """Have the critic that sees add what it saw; whatever becomes of that, the verdict of physics stands."""
-        if not self.critic:
-            return
-        try:
-            sheet = self.tools.contact_sheet(folder, self.disk.path)
-            runs.save(self.critic.review(critique, sheet), folder / "critique.json")
-        except (V2RError, OSError) as error:
-            self.tell("critic_failed", attempt=critique.attempt, reason=str(error))
-        self._count_usage()
+        failure = give_verdict(
+            name, state["gait"], state["target"], JUDGE_SEED + state["lap"], self.disk, self.tools, self.critic,
+            self.purse, self.tell,
+        )  # fmt: skip
+        if self.critic:
+            self._count_usage()
+        return failure
 
     def _good_enough(self, names: list[str]) -> str:
         """Return why the rest of a lap may be spared, or ""."""

@@ -9,10 +9,11 @@ from video2reward.memory.errors import BadInput
 from video2reward.memory.records import SubjectChoice
 
 if TYPE_CHECKING:
-    from video2reward.agent import cli
+    from video2reward.agent.look_options import Recall
+    from video2reward.agent.work_options import Clip
 
 
-def subject_of(command: cli.Clip | cli.Recall) -> SubjectChoice:
+def subject_of(command: Clip | Recall) -> SubjectChoice:
     """Read --subject, --box and --at-second. Raises BadInput for a box that is none and a moment before the clip."""
     # `recall` has none of these; its class is another one under `python -m`, so the fields are asked for.
     if not hasattr(command, "box"):

@@ -141,7 +141,7 @@ class Tools:
             return None
 
     def contact_sheet(self, folder: Path, run: Path) -> Path:
-        from video2reward.tools.render_and_critique import make_sheet
+        from video2reward.tools.critic.filming import make_sheet
 
         return make_sheet(folder, run, folder / SHEET)
 

@@ -6,14 +6,10 @@ believed. Pictures are for people: none of them changes a verdict, and one that 
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
-import numpy as np
 from video2reward.memory import runs
-from video2reward.memory.errors import BadInput, V2RError
+from video2reward.memory.errors import BadInput
 from video2reward.memory.records import (
     Attempt,
     ClipDescription,
@@ -22,30 +18,21 @@ from video2reward.memory.records import (
     GaitDescriptor,
     Gate,
     MotionTarget,
-    PushTest,
     RobotGait,
     Similarity,
     TrainingSpec,
 )
-from video2reward.tools.confine import clean_environment, drawing_environment
 from video2reward.tools.critic import findings
-from video2reward.tools.critic.evidence import BadRollout, read_meta, read_rollout
-from video2reward.tools.critic.footfalls import write_footfalls
+from video2reward.tools.critic.evidence import BadRollout, read_rollout
+from video2reward.tools.critic.filming import ROLLOUT_MODULE, made_already, roll_out, rolled_out_pushed, take_pictures
 from video2reward.tools.critic.gates import judge_gates
 from video2reward.tools.critic.measure import measure
 from video2reward.tools.critic.similarity import MAX_ERROR, compare, wanted_gait
 
-ROLLOUT_MODULE = "video2reward.sim.rollout"
-VIDEO_MODULE = "video2reward.tools.critic.video"
-SHEET_MODULE = "video2reward.tools.critic.sheet"
 FRESH_SEED = 9000
 """Where the command line's `judge` begins: the loop uses lower ones, training none of them."""
 PUSH_M_S = 0.5
 """What a policy is pushed with unless told otherwise: a shove that changes its velocity by half a metre a second."""
-PUSH_EVERY_S = 2.0
-_PUSHED_S = 10.0
-_ROLLOUT_TIMEOUT_S = 300.0
-_VIDEO_TIMEOUT_S = 180.0
 _GATES = ("survives", "strict_steps", "speed", "posture")
 
 
@@ -74,8 +61,8 @@ def render_and_critique(
     if not policy.is_file():
         raise BadInput(f"{policy} is not there.", "Train first: a judge needs a policy.")
     runs.save(target, attempt_dir / "target.json")
-    if not _made_already(rollout, policy, seed, num_envs, seconds):
-        _roll_out(rollout_module, attempt_dir, rollout, seed=seed, num_envs=num_envs, seconds=seconds)
+    if not made_already(rollout, policy, seed, num_envs, seconds):
+        roll_out(rollout_module, attempt_dir, rollout, seed=seed, num_envs=num_envs, seconds=seconds)
     critique = judge_rollout(
         rollout, target, gait=gait, attempt=attempt or _name(attempt_dir), num_envs=num_envs, seconds=seconds, seed=seed
     )
@@ -83,9 +70,9 @@ def render_and_critique(
     notes: list[str] = []
     pushed = None
     if push_m_s > 0:
-        pushed = _pushed(rollout_module, attempt_dir, notes, seed=seed, num_envs=num_envs, push_m_s=push_m_s)
+        pushed = rolled_out_pushed(rollout_module, attempt_dir, notes, seed=seed, num_envs=num_envs, push_m_s=push_m_s)
     if video:
-        artifacts |= _pictures(attempt_dir, target, track_dir, notes)
+        artifacts |= take_pictures(attempt_dir, target, track_dir, notes)
     critique = critique.model_copy(
         update={
             "artifacts": artifacts,
@@ -171,18 +158,6 @@ def judge_run(
     )
 
 
-def make_sheet(folder: Path, track_dir: Path | None, out: Path) -> Path:
-    """Make the contact sheet of clip and robot from a judged attempt's rollout. Raises V2RError where that fails."""
-    if not (folder / "rollout.npz").is_file():
-        raise BadInput(f"{folder} holds no rollout.", "Judge it first.")
-    command = [sys.executable, "-P", "-m", SHEET_MODULE, str(folder.resolve() / "rollout.npz"), "--out"]
-    command.append(str(out.resolve()))
-    if track_dir and (track_dir / "track.json").is_file():
-        command += ["--track", str(track_dir.resolve())]
-    _run(command, folder, drawing_environment(), _VIDEO_TIMEOUT_S, "the contact sheet")
-    return out
-
-
 def policy_folder(run_or_attempt: Path) -> Path:
     """Return the folder that holds the policy to judge: this one, the run's `best`, or its best attempt's."""
     if not run_or_attempt.is_dir():
@@ -213,96 +188,6 @@ def _name(folder: Path) -> str:
         except BadInput:
             pass
     return folder.name
-
-
-def _made_already(rollout: Path, policy: Path, seed: int, num_envs: int, seconds: float) -> bool:
-    if not rollout.is_file() or read_meta(rollout).get("policy_sha256") != runs.sha256_of(policy):
-        return False
-    try:
-        made = read_rollout(rollout)
-    except BadRollout:
-        return False
-    return (made.seed, made.num_envs) == (seed, num_envs) and abs(made.seconds - seconds) < 2 * made.control_dt_s
-
-
-def _pushed(
-    module: str, folder: Path, notes: list[str], *, seed: int, num_envs: int, push_m_s: float
-) -> PushTest | None:
-    """Roll out under pushes and count who stays up; what fails is noted and nothing more."""
-    out = folder / "pushed.npz"
-    try:
-        _roll_out(module, folder, out, seed=seed, num_envs=num_envs, seconds=_PUSHED_S, push_m_s=push_m_s)
-        made = read_rollout(out)
-    except (V2RError, BadRollout) as error:
-        notes.append(f"How it takes pushes could not be seen: {error}")
-        return None
-    finally:
-        out.unlink(missing_ok=True)  # only its one number is kept
-    survival = float(np.isinf(made.fell_at_s).mean())
-    return PushTest(
-        push_m_s=push_m_s, every_s=PUSH_EVERY_S, survival=survival, num_envs=made.num_envs, seconds=made.seconds
-    )
-
-
-def _roll_out(
-    module: str, folder: Path, out: Path, *, seed: int, num_envs: int, seconds: float, push_m_s: float = 0.0
-) -> None:
-    folder = folder.resolve()
-    out.unlink(missing_ok=True)
-    arguments = {
-        "--policy": folder / "policy.pt",
-        "--target": folder / "target.json",
-        "--out": folder / out.name,
-        "--num-envs": num_envs,
-        "--seconds": seconds,
-        "--seed": seed,
-        "--num-threads": min(os.cpu_count() or 1, 2),
-        **({"--push-m-s": push_m_s} if push_m_s else {}),
-    }
-    command = [sys.executable, "-P", "-m", module, *(str(part) for pair in arguments.items() for part in pair)]
-    _run(command, folder, clean_environment(folder), _ROLLOUT_TIMEOUT_S, "the rollout")
-
-
-def _run(command: list[str], folder: Path, environment: dict[str, str], timeout_s: float, what: str) -> str:
-    """Run a process in a folder; return what it printed. Raises V2RError with its last words."""
-    try:
-        done = subprocess.run(
-            command,
-            cwd=folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=timeout_s,
-        )
-    except subprocess.TimeoutExpired:
-        raise V2RError(f"{what} did not end within {timeout_s:.0f} s.") from None
-    if done.returncode:
-        words = done.stderr.strip().splitlines()
-        raise V2RError(f"{what} ended with exit code {done.returncode}: {words[-1] if words else 'no word'}")
-    return done.stdout
-
-
-def _pictures(folder: Path, target: MotionTarget, track_dir: Path | None, notes: list[str]) -> dict[str, str]:
-    """Make the video and the footfall diagrams; what fails is noted and nothing more."""
-    made: dict[str, str] = {}
-    try:
-        write_footfalls(folder / "footfalls.svg", folder / "rollout.npz", target)
-        made["footfalls"] = "footfalls.svg"
-    except (V2RError, OSError, ValueError) as error:
-        notes.append(f"The footfall diagram could not be drawn: {error}")
-    command = [sys.executable, "-P", "-m", VIDEO_MODULE, str(folder.resolve() / "rollout.npz")]
-    command += ["--out", str(folder.resolve() / "video.mp4")]
-    if track_dir:
-        command += ["--track", str(track_dir.resolve())]
-    try:
-        # No foreign code runs here, and what makes GL work on a machine stands in its environment.
-        _run(command, folder, drawing_environment(), _VIDEO_TIMEOUT_S, "the video")
-        made["video"] = "video.mp4"
-    except (V2RError, OSError) as error:
-        notes.append(f"The video could not be made: {error}")
-    return made
 
 
 def _note(text: str) -> Finding:

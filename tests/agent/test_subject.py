@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from video2reward.agent.cli import Clip
 from video2reward.agent.subject import subject_of
+from video2reward.agent.work_options import Clip
 from video2reward.memory.errors import BadInput
 from video2reward.memory.records import SubjectChoice
 

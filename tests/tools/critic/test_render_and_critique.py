@@ -93,7 +93,7 @@ def test_without_a_policy_there_is_nothing_to_judge(tmp_path, scripted):
 
 
 def test_pictures_that_fail_are_notes_and_change_no_verdict(attempt, scripted, monkeypatch):
-    monkeypatch.setattr("video2reward.tools.render_and_critique.VIDEO_MODULE", "no_such_module")
+    monkeypatch.setattr("video2reward.tools.critic.filming.VIDEO_MODULE", "no_such_module")
     critique = render_and_critique(attempt, scripted.target("go1"), video=True, **SMALL)
     assert critique.passed
     assert critique.artifacts == {"rollout": "rollout.npz", "footfalls": "footfalls.svg"}
