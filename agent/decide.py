@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from video2reward.agent.budget import Limits, Spending, reached, wall_left_s
-from video2reward.memory.records import Attempt, Decision, Recollection
+from video2reward.memory.records import Attempt, Decision, Recollection, Similarity
 
 GOOD_GSI = 0.8
 LEAST_GAIN = 0.02
@@ -60,9 +60,8 @@ def decide(
             lap=lap, action=action, reason=reason, numbers=numbers, parent=name, ending=ending, allowed=(action, *also)
         )
 
-    if best and best.passed and best.gsi >= GOOD_GSI:
-        reason = f"{best.id} passes every gate and moves like the clip: GSI {best.gsi:.2f}, {GOOD_GSI} is good enough."
-        return say("stop", reason, best, "passed")
+    if best and best.critique and best.passed and is_good_enough(best.critique.similarity):
+        return say("stop", _good(best.id, best.critique.similarity), best, "passed")
     if best and best.passed and (stale := _stale_laps(attempts)) >= PATIENCE_LAPS:
         reason = f"{best.id} passes every gate; {stale} laps have not improved its GSI {best.gsi:.2f} by {LEAST_GAIN}."
         return say("stop", reason, best, "passed", () if reached(limits, spent) else ("explore", "refine"))
@@ -77,6 +76,11 @@ def decide(
             return say("stop", reason, None, "failed")
         return say("explore", f"No attempt could be judged: {_last_reason(attempts)}")
     return _go_on(attempts, best, rising or {}, _untried(attempts, remembered), say)
+
+
+def is_good_enough(similarity: Similarity) -> bool:
+    """Say whether a robot that passes needs no further lap: it has `GOOD_GSI` of the similarity its target allows."""
+    return similarity.gsi >= GOOD_GSI * similarity.reachable_gsi
 
 
 def best_of(attempts: Sequence[Attempt]) -> Attempt | None:
@@ -171,6 +175,15 @@ def _barren_laps(attempts: Sequence[Attempt]) -> int:
     return len({attempt.lap for attempt in attempts})
 
 
+def _good(name: str, similarity: Similarity) -> str:
+    if similarity.reachable_gsi == 1.0 or similarity.gsi >= GOOD_GSI:
+        return f"{name} passes every gate and moves like the clip: GSI {similarity.gsi:.2f}, {GOOD_GSI} is good enough."
+    return (
+        f"{name} passes every gate and does what was asked: GSI {similarity.gsi:.2f} of the "
+        f"{similarity.reachable_gsi:.2f} that a robot can have whose target was cut down to what it can do."
+    )
+
+
 def _failed(attempt: Attempt) -> str:
     gates = attempt.critique.gates if attempt.critique else ()
     said = [gate.sentence for gate in gates if not gate.passed]
@@ -178,11 +191,11 @@ def _failed(attempt: Attempt) -> str:
 
 
 def _worst_part(attempt: Attempt) -> tuple[str, float]:
-    """Return the error that costs most similarity, measured by the scales of GSI."""
+    """Return the error that costs most similarity, by the scales of GSI, beyond what the target itself costs."""
     assert attempt.critique is not None
     parts = attempt.critique.similarity
     scales = {"E_f": 0.1, "E_beta": 0.1, "E_phi": 0.1, "E_Fr": 0.25}
-    name = max(scales, key=lambda key: getattr(parts, key) / scales[key])
+    name = max(scales, key=lambda key: (getattr(parts, key) - parts.asked.get(key, 0.0)) / scales[key])
     words = {"E_f": "the cadence", "E_beta": "the duty factor", "E_phi": "the footfall order", "E_Fr": "the speed"}
     return f"{words[name]}, {name}", getattr(parts, name)
 

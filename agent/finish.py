@@ -63,7 +63,7 @@ def finish(
         usd=round(spent.usd, 6),
         wall_s=round(spent.wall_s, 1),
         first_pass_s=_first_pass_s(run),
-        stop_reason=decision.reason,
+        stop_reason=_reason(decision, confirmed),
         best=_best(confirmed[0], confirmed[1]) if confirmed else None,
         artifacts=_artifacts(run, confirmed[1] if confirmed else None),
         notes=tuple(notes),
@@ -157,6 +157,17 @@ def _gait(run: Path):
 
     path = run / "description.json"
     return runs.load(ClipDescription, path).gait if path.exists() else None
+
+
+def _reason(decision: Decision, confirmed: tuple[Attempt, Critique] | None) -> str:
+    """Return why the loop stopped; where fresh seeds chose another attempt than it had in mind, that too."""
+    if not confirmed or decision.ending != "passed" or confirmed[0].id == decision.parent or not confirmed[1].passed:
+        return decision.reason
+    attempt, critique = confirmed
+    return (
+        f"{decision.reason} On fresh seeds {decision.parent} failed; "
+        f"{attempt.id} passes on them with GSI {critique.similarity.gsi:.2f}."
+    )
 
 
 def _best(attempt: Attempt, critique: Critique) -> Best:

@@ -11,7 +11,7 @@ from video2reward.agent import steering as steer
 from video2reward.agent.authors import Author, Usage
 from video2reward.agent.budget import Limits, Purse, reached, wall_left_s
 from video2reward.agent.choosing import with_wish
-from video2reward.agent.decide import GOOD_GSI, best_of, decide, first_decision, gain_of_last_quarter
+from video2reward.agent.decide import best_of, decide, first_decision, gain_of_last_quarter, is_good_enough
 from video2reward.agent.folder import RunFolder
 from video2reward.agent.judging import give_verdict
 from video2reward.agent.looking import Critic
@@ -227,7 +227,7 @@ class Nodes:
         """Return why the rest of a lap may be spared, or ""."""
         for name in names:
             critique = self.disk.critique(name)
-            if critique and critique.passed and critique.similarity.gsi >= GOOD_GSI:
+            if critique and critique.passed and is_good_enough(critique.similarity):
                 return f"{name} was good enough before it ended."
         return ""
 

@@ -8,6 +8,7 @@ footfalls, speed counts only while they do, and the rest keeps the robot upright
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from video2reward.agent.authors import AuthorBrief, PriorReward
@@ -44,6 +45,9 @@ _WEIGHTS = {
 }
 
 
+_NUM_VARIATIONS = 4
+
+
 @dataclass(frozen=True)
 class Recipe:
     """The numbers of one reward: the duty each foot is aimed at, the swing height in leg lengths, a weight per term."""
@@ -71,8 +75,10 @@ class OfflineAuthor:
         base = self._recipe_to_vary(brief, parent if action == "refine" else None)
         # A lap that explores must not repeat the lap before, nor a variation the draft that it stands beside.
         first = 0 if brief.lap == 1 and not drafts else 1 + (brief.lap - 1 + seed) % 3
-        for turn in range(first, first + num_candidates - len(drafts)):
+        for turn in range(first, first + num_candidates + _NUM_VARIATIONS):
             drafts.append(self._varied(brief, base, turn, parent if action == "refine" else None))
+        # What was trained from the same start already comes last: it would end as it did.
+        drafts.sort(key=lambda draft: action != "train_longer" and _was_tried(draft, brief.parents))
         return drafts[:num_candidates]
 
     def _mended(self, brief: AuthorBrief, parent: PriorReward, *, same: bool) -> RewardDraft:
@@ -273,6 +279,13 @@ def _pose_weights(robot: RobotConfig) -> str:
     first = axes.index("pitch") if "pitch" in axes else -1
     weights = tuple(by_axis["hip" if index == first else axis] for index, axis in enumerate(axes))
     return f"{weights!r} * {robot.num_feet}"
+
+
+def _was_tried(draft: RewardDraft, priors: Sequence[PriorReward]) -> bool:
+    return any(
+        prior.draft and (prior.draft.terms, prior.draft.warm_start) == (draft.terms, draft.warm_start)
+        for prior in priors
+    )
 
 
 def _worth_starting_from(hit: PriorReward) -> bool:

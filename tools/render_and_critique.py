@@ -27,7 +27,7 @@ from video2reward.tools.critic.evidence import BadRollout, read_rollout
 from video2reward.tools.critic.filming import ROLLOUT_MODULE, made_already, roll_out, rolled_out_pushed, take_pictures
 from video2reward.tools.critic.gates import judge_gates
 from video2reward.tools.critic.measure import measure
-from video2reward.tools.critic.similarity import MAX_ERROR, compare, wanted_gait
+from video2reward.tools.critic.similarity import MAX_ERROR, asked_errors, compare, wanted_gait
 
 FRESH_SEED = 9000
 """Where the command line's `judge` begins: the loop uses lower ones, training none of them."""
@@ -107,7 +107,10 @@ def judge_rollout(
     measured = measure(rollout, target.travel)
     gates = judge_gates(measured, target)
     passed = all(gate.passed for gate in gates)
-    similarity = compare(measured.robot, wanted_gait(target, gait), target.leg_length_m, passed=passed)
+    wanted = wanted_gait(target, gait)
+    similarity = compare(measured.robot, wanted, target.leg_length_m, passed=passed)
+    if target.feasibility == "adjusted":
+        similarity = similarity.model_copy(update={"asked": asked_errors(target, wanted)})
     found = findings.find(measured, target, gates)
     return Critique(
         attempt=attempt,

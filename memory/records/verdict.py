@@ -45,6 +45,16 @@ class Similarity(Record):
     E_Fr: float
     dtw: float | None = Field(None, description="mean path-normalised DTW over joints, leg lengths")
     fastdtw: float | None = Field(None, description="un-normalised, as Video2Reward reports it")
+    asked: dict[str, float] = Field(
+        {},
+        description="the same errors, and gsi, of a robot that does exactly what its target asks; empty means none and "
+        "1: a target that was cut down to what the robot can do lies away from the clip itself",
+    )
+
+    @property
+    def reachable_gsi(self) -> float:
+        """The similarity of a robot that does exactly what it was asked to do."""
+        return self.asked.get("gsi", 1.0)
 
 
 class Finding(Record):

@@ -20,17 +20,20 @@ def attempt(
     candidate: int = 1,
     parent: str | None = None,
     rejected: bool = False,
+    asked: dict[str, float] | None = None,
 ) -> Attempt:
-    """Return an attempt; gsi None is one that was not judged."""
+    """Return an attempt; gsi None is one that was not judged, `asked` what its target costs."""
     name = f"L{lap}-C{candidate}"
     program = RewardProgram(
         id=name, path="reward.py", sha256="", terms={}, serves={}, author="test", rationale="", parent=parent,
         status="rejected" if rejected else "ok", reason="the guard refuses it." if rejected else "",
     )  # fmt: skip
     training = None if rejected else TrainingRun(attempt=name, status="diverged", reason="it became infinite")
+    verdict = None if gsi is None else critique(name, gsi, passed=passed)
+    if verdict and asked:
+        verdict = verdict.model_copy(update={"similarity": verdict.similarity.model_copy(update={"asked": asked})})
     return Attempt(
-        id=name, lap=lap, candidate=candidate, target=TARGET, program=program, training=training,
-        critique=None if gsi is None else critique(name, gsi, passed=passed),
+        id=name, lap=lap, candidate=candidate, target=TARGET, program=program, training=training, critique=verdict
     )  # fmt: skip
 
 
@@ -43,6 +46,9 @@ def attempt(
         # Passed, not yet good: mend the best.
         ([attempt(1, 0.60)], SPENT, {}, "refine", None, "the duty factor"),
         ([attempt(1, 0.60), attempt(2, 0.61)], SPENT, {}, "refine", None, "GSI 0.61"),
+        # A target that was cut down to what the robot can do: nobody can have more than it allows.
+        ([attempt(1, 0.60, asked={"gsi": 0.7, "E_beta": 0.06})], SPENT, {}, "stop", "passed", "0.60 of the 0.70"),
+        ([attempt(1, 0.50, asked={"gsi": 0.7, "E_beta": 0.06})], SPENT, {}, "refine", None, "the footfall order"),
         # Two laps without +0.02: enough.
         ([attempt(1, 0.6), attempt(2, 0.61), attempt(3, 0.5)], SPENT, {}, "stop", "passed", "2 laps have not improved"),
         ([attempt(1, 0.6), attempt(2, 0.61), attempt(3, 0.65)], SPENT, {}, "refine", None, "L3-C1"),

@@ -58,6 +58,7 @@ def test_the_next_best_is_claimed_where_the_best_does_not_hold(tmp_path):
     )
     result = start(request(tmp_path / "run", laps=1), tools=tools, author=FakeAuthor())
     assert result.status == "passed" and result.best is not None and result.best.attempt == "L1-C2"
+    assert "On fresh seeds L1-C1 failed; L1-C2 passes on them with GSI 0.75." in result.stop_reason
 
 
 def test_laps_go_on_from_the_best_until_nothing_improves(tmp_path):

@@ -86,6 +86,18 @@ def test_candidates_differ_and_the_same_seed_repeats_them():
     assert len({draft.terms for draft in first}) == 4
 
 
+def test_a_mend_that_was_trained_is_not_trained_again():
+    target = target_for()
+    late = critique_of(target, duty_factor=(0.5, 0.4, 0.4, 0.4))
+    parent = prior(first_draft(target), target, late)
+    refine = Decision(lap=1, action="refine", reason="", parent="L1-C1")
+    mended = OfflineAuthor().propose(AuthorBrief(target=target, lap=2, decision=refine, parents=(parent,)), 1, 0)[0]
+    again = AuthorBrief(target=target, lap=3, decision=refine, parents=(parent, prior(mended, target)))
+    drafts = OfflineAuthor().propose(again, 2, 0)
+    assert mended.rationale.startswith("Mended") and mended.terms not in [draft.terms for draft in drafts]
+    assert len({draft.terms for draft in drafts}) == 2
+
+
 @given(
     duty=st.tuples(*[st.floats(0.2, 0.8)] * 4),
     swing=st.floats(0.1, 0.35),

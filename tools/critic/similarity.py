@@ -62,6 +62,18 @@ def wanted_gait(target: MotionTarget, gait: GaitDescriptor | None = None) -> Wan
     )
 
 
+def asked_errors(target: MotionTarget, wanted: Wanted) -> dict[str, float]:
+    """Return the errors, and their composite as `gsi`, of a robot that does exactly what the target asks."""
+    cadence = target.stride_frequency_hz * math.sqrt(target.leg_length_m / GRAVITY_M_S2)
+    errors = {
+        "E_f": _relative(cadence, wanted.stride_frequency, 1e-6),
+        "E_beta": _mean(abs(a - v) for a, v in zip(target.duty_factor, wanted.duty_factor, strict=True)),
+        "E_phi": 0.0,
+        "E_Fr": _relative(target.froude, wanted.froude, SPOT_FROUDE),
+    }
+    return {"gsi": composite(**errors), **errors}
+
+
 def compare(robot: RobotGait, wanted: Wanted, leg_length_m: float, *, passed: bool) -> Similarity:
     """Return the similarity of the robot's gait; `gsi` is 0 unless the gates passed.
 

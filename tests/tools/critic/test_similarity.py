@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from video2reward.memory.records import GaitDescriptor, RobotGait
 from video2reward.tools.critic import dtw as warping
-from video2reward.tools.critic.similarity import MAX_ERROR, compare, composite, phase_error, wanted_gait
+from video2reward.tools.critic.similarity import MAX_ERROR, asked_errors, compare, composite, phase_error, wanted_gait
 
 FEET = ("FL", "FR", "RL", "RR")
 fractions = st.floats(0.0, 0.999)
@@ -172,6 +172,10 @@ def test_an_adjusted_target_is_held_to_the_clip_and_not_to_what_was_asked(script
     wanted = wanted_gait(target, gait)
     assert (wanted.stride_frequency, wanted.froude, wanted.duty_factor) == (0.7, 3.0, (0.3,) * 4)
     assert wanted_gait(target).froude == target.froude
+    asked = asked_errors(target, wanted)
+    assert asked["E_Fr"] == pytest.approx(1.0 - target.froude / 3.0) and asked["E_phi"] == 0.0
+    assert asked["gsi"] == composite(asked["E_f"], asked["E_beta"], asked["E_phi"], asked["E_Fr"]) < 1.0
+    assert asked_errors(target, wanted_gait(target))["gsi"] == pytest.approx(1.0)
 
 
 @given(seed=st.integers(0, 10_000), other=st.integers(0, 10_000))
