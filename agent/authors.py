@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from pydantic import Field
+from video2reward.agent.kept import KeptAnswers
 from video2reward.memory.errors import BadInput
 from video2reward.memory.records import (
     Attempt,
@@ -75,6 +76,9 @@ class Usage(Record):
 
 class Bill(Protocol):
     """Where the calls of a language model are written down, and where they end."""
+
+    answers: KeptAnswers | None
+    """Where answers are kept, so that none is paid for twice."""
 
     def refusal(self) -> str:
         """Return why no further call may be made, as a sentence, or ""."""

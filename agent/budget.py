@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 
 from pydantic import Field
+from video2reward.agent.kept import KeptAnswers
 from video2reward.agent.prices import price_of
 from video2reward.memory import runs
 from video2reward.memory.errors import BadInput
@@ -20,6 +21,7 @@ class Limits(Record):
     wall_s: float = Field(gt=0)
     laps: int = Field(ge=1)
     candidates: int = Field(ge=1, description="per lap")
+    most_candidates: int | None = Field(None, description="of all laps together")
     env_steps: int | None = None
     tokens: int | None = None
     usd: float | None = None
@@ -54,6 +56,7 @@ def limits_for(request: RunRequest, spent: Spending, now: float) -> Limits:
         wall_s=wall_s,
         laps=request.laps,
         candidates=request.candidates,
+        most_candidates=request.most_candidates,
         env_steps=request.env_steps,
         tokens=request.tokens,
         usd=request.usd,
@@ -70,11 +73,20 @@ def env_steps_left(limits: Limits, spent: Spending) -> int | None:
     return None if limits.env_steps is None else max(0, limits.env_steps - spent.env_steps)
 
 
+def candidates_now(limits: Limits, spent: Spending) -> int:
+    """Return how many candidates the next lap may have; 0 where all are used up."""
+    if limits.most_candidates is None:
+        return limits.candidates
+    return max(0, min(limits.candidates, limits.most_candidates - spent.candidates))
+
+
 def reached(limits: Limits, spent: Spending) -> str:
     """Return the first limit that another lap would break, as a sentence; "" where there is room for one."""
     left_s = wall_left_s(limits, spent)
     if spent.laps >= limits.laps:
         return f"all {limits.laps} laps are done."
+    if not candidates_now(limits, spent):
+        return f"all {limits.most_candidates} candidates were tried."
     if left_s <= 0.0:
         return f"the {limits.wall_s / 60:.3g} minutes are used up."
     # Half of the longest lap so far: a later lap trains on from what is there, and may be cut to what is left.
@@ -139,8 +151,8 @@ class Purse:
 class Bill:
     """What language models are charged to: they ask it before each call and tell it what the call took."""
 
-    def __init__(self, purse: Purse, limits: Limits) -> None:
-        self._purse, self._limits = purse, limits
+    def __init__(self, purse: Purse, limits: Limits, answers: KeptAnswers | None = None) -> None:
+        self._purse, self._limits, self.answers = purse, limits, answers
 
     def refusal(self) -> str:
         """Return why no call may be made, as a sentence, or ""."""

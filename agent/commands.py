@@ -61,6 +61,7 @@ def run(command: cli.Run) -> int:
                 minutes=command.minutes,
                 laps=command.laps,
                 candidates=command.candidates,
+                most_candidates=command.most_candidates,
                 robust=command.robust,
                 env_steps=command.env_steps,
                 tokens=command.tokens,

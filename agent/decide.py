@@ -54,11 +54,12 @@ def decide(
     best = best_of(attempts)
     numbers = _numbers(attempts, best, limits, spent)
 
-    def say(action, reason: str, parent: Attempt | str | None = None, ending=None, also=()) -> Decision:
+    def say(action, reason: str, parent: Attempt | str | None = None, ending=None, also=(), limit="") -> Decision:
         name = parent.id if isinstance(parent, Attempt) else parent
         return Decision(
-            lap=lap, action=action, reason=reason, numbers=numbers, parent=name, ending=ending, allowed=(action, *also)
-        )
+            lap=lap, action=action, reason=reason, numbers=numbers, parent=name, ending=ending, limit=limit,
+            allowed=(action, *also),
+        )  # fmt: skip
 
     if best and best.critique and best.passed and is_good_enough(best.critique.similarity):
         return say("stop", _good(best.id, best.critique.similarity), best, "passed")
@@ -67,9 +68,11 @@ def decide(
         return say("stop", reason, best, "passed", () if reached(limits, spent) else ("explore", "refine"))
     if limit := reached(limits, spent):
         if best and best.passed:
-            return say("stop", f"{best.id} passes every gate with GSI {best.gsi:.2f}, and {limit}", best, "passed")
-        near = f" {best.id} came nearest: {_failed(best)}" if best else " No attempt could be judged."
-        return say("stop", f"The budget ended before the gates passed: {limit}{near}", best, "budget")
+            reason = f"{best.id} passes every gate with GSI {best.gsi:.2f}, and {limit}"
+            return say("stop", reason, best, "passed", limit=limit)
+        near = f" {best.id} came nearest: {_failed(best)}" if best else _nothing_judged(attempts)
+        reason = f"The budget ended before the gates passed: {limit}{near}"
+        return say("stop", reason, best, "budget", limit=limit)
     if best is None:
         if _barren_laps(attempts) >= FAILED_LAPS:
             reason = f"In {FAILED_LAPS} laps no reward could be trained: {_last_reason(attempts)}"
@@ -87,6 +90,15 @@ def best_of(attempts: Sequence[Attempt]) -> Attempt | None:
     """Return the best judged attempt: passed first, then similarity; the earlier of equals."""
     judged = [attempt for attempt in attempts if attempt.critique]
     return max(judged, key=lambda attempt: attempt.rank, default=None)
+
+
+def improves(found: Attempt, best: Attempt) -> bool:
+    """Tell whether an attempt is better than the best before it by more than chance gives."""
+    if found.passed != best.passed:
+        return found.passed
+    if best.passed:
+        return found.gsi >= best.gsi + LEAST_GAIN
+    return found.rank[2] >= best.rank[2] + LEAST_GAIN
 
 
 def gain_of_last_quarter(rewards: Sequence[float]) -> float:
@@ -156,19 +168,15 @@ def _stale_laps(attempts: Sequence[Attempt]) -> int:
         found = best_of([attempt for attempt in attempts if attempt.lap == lap])
         if found is None:
             stale += best is not None
-        elif best is None or _better(found, best):
+        elif best is None or improves(found, best):
             best, stale = found, 0
         else:
             stale += 1
     return stale
 
 
-def _better(found: Attempt, best: Attempt) -> bool:
-    if found.passed != best.passed:
-        return found.passed
-    if best.passed:
-        return found.gsi >= best.gsi + LEAST_GAIN
-    return found.rank[2] >= best.rank[2] + LEAST_GAIN
+def _nothing_judged(attempts: Sequence[Attempt]) -> str:
+    return f" No attempt could be judged: {_last_reason(attempts)}" if attempts else " No reward was written yet."
 
 
 def _barren_laps(attempts: Sequence[Attempt]) -> int:
@@ -205,5 +213,5 @@ def _last_reason(attempts: Sequence[Attempt]) -> str:
         if attempt.program.status == "rejected":
             return f"{attempt.id} was refused: {attempt.program.reason}"
         if attempt.training and attempt.training.status != "ok":
-            return f"{attempt.id} {attempt.training.status}: {attempt.training.reason}"
+            return f"the training of {attempt.id} ended as {attempt.training.status}: {attempt.training.reason}"
     return "the author gave nothing that could be used."

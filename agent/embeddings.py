@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from video2reward.agent.authors import Bill
 from video2reward.agent.settings import Settings, model_settings
 from video2reward.memory.errors import MissingPart
 from video2reward.memory.recall import Memory
@@ -22,10 +23,12 @@ _BATCH = 256
 
 
 class ModelSpace:
-    """A model behind the OpenAI embeddings protocol."""
+    """A model behind the OpenAI embeddings protocol. What it reads is charged, once there is somebody to charge."""
 
     def __init__(self, model: str, settings: Settings) -> None:
         self.name = model
+        self._bill: Bill | None = None
+        self._uncharged_tokens = 0
         self._settings = settings
         self._size = 0
         self._client: Any = None
@@ -45,26 +48,40 @@ class ModelSpace:
         vectors = np.array(found, dtype=np.float32)
         return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
 
+    def bill_to(self, bill: Bill) -> None:
+        """Charge a run for what is embedded from now on, and for what was embedded to find out the size."""
+        self._bill = bill
+        self._charge(0)
+
     def _embedded(self, texts: Sequence[str]) -> list[list[float]]:
+        if self._bill and (refusal := self._bill.refusal()):
+            raise MissingPart(f"the embeddings {self.name} were not asked: {refusal}")
         try:
-            return self._model().embed_documents(list(texts))
-        except Exception as error:  # of openai, httpx or what langchain lets through of a broken body
+            # Not through langchain, which keeps the tokens to itself.
+            answer = self._model().embeddings.create(model=self.name, input=list(texts), encoding_format="float")
+            vectors = [item.embedding for item in sorted(answer.data, key=lambda item: item.index)]
+            tokens = answer.usage.prompt_tokens if answer.usage else 0
+        except Exception as error:  # of openai, httpx, or of a body that is not as the protocol says
             said = " ".join(str(error).split())[:200]
             if self._settings.api_key:
                 said = said.replace(self._settings.api_key.get_secret_value(), "(key)")
             raise MissingPart(f"the embeddings {self.name} at {self._settings.where} failed: {said}") from None
+        self._charge(tokens)
+        return vectors
+
+    def _charge(self, tokens: int) -> None:
+        self._uncharged_tokens += tokens
+        if self._bill and self._uncharged_tokens:
+            self._bill.charge(self.name, self._uncharged_tokens, 0)
+            self._uncharged_tokens = 0
 
     def _model(self) -> Any:
         if self._client is None:
-            from langchain_openai import OpenAIEmbeddings
+            from openai import OpenAI
 
-            self._client = OpenAIEmbeddings(
-                model=self.name,
-                base_url=self._settings.base_url,
-                api_key=self._settings.api_key or "none",
-                timeout=self._settings.timeout_s,
-                max_retries=1,
-                check_embedding_ctx_length=False,  # it would fetch a tokenizer from the network
+            key = self._settings.api_key.get_secret_value() if self._settings.api_key else "none"
+            self._client = OpenAI(
+                base_url=self._settings.base_url, api_key=key, timeout=self._settings.timeout_s, max_retries=1
             )
         return self._client
 

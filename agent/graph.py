@@ -21,11 +21,12 @@ from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import RetryPolicy
+from video2reward.agent.budget import reached
 from video2reward.agent.nodes import Nodes
 from video2reward.agent.state import RECORDS, RunState
 from video2reward.memory import records
 from video2reward.memory.errors import BadInput, MissingPart, RunExists
-from video2reward.memory.records import RunRequest
+from video2reward.memory.records import Decision, RunRequest
 
 ORDER = ("watch", "describe", "recall", "propose", "train", "judge", "remember", "decide")
 CHECKPOINTS = "checkpoints.sqlite"
@@ -96,10 +97,10 @@ def _run_graph(nodes: Nodes, request: RunRequest) -> RunState:
                 nodes.tell("checkpoints_lost", error="a checkpoint was cut short")
                 saver.delete_thread(thread)
                 given = {"request": request}
-            elif decision.ending != "stopped":
+            elif decision.ending != "stopped" and not _has_room_again(nodes, decision):
                 return begun.values
             else:
-                # Somebody had stopped it and wants it to go on: it decides anew.
+                # Somebody had stopped it and wants it to go on, or has granted it more: it decides anew.
                 graph.update_state(config, {"lap": begun.values["lap"]}, as_node="remember")
         return graph.invoke(given, config, durability="sync")
 
@@ -149,6 +150,11 @@ def _in_postgres(url: str, serde: JsonPlusSerializer) -> Iterator[BaseCheckpoint
         saver = PostgresSaver(connection, serde=serde)
         saver.setup()
         yield saver
+
+
+def _has_room_again(nodes: Nodes, decision: Decision) -> bool:
+    """Tell whether the limit that ended a run is one no more."""
+    return bool(decision.limit) and not reached(nodes.limits, nodes.purse.now())
 
 
 def _after_decide(state: RunState) -> str:

@@ -14,8 +14,9 @@ from video2reward.agent.authors import AuthorBrief, Bill, Unusable, Usage
 from video2reward.agent.briefing import repair_prompt, system_prompt, task_prompt
 from video2reward.agent.choosing import Wish, ask_model
 from video2reward.agent.fitting import fit_weights
+from video2reward.agent.kept import Message
 from video2reward.agent.menu import choice_schema, menu, read_choice
-from video2reward.agent.model import Message, ModelClient, PromptTooLong
+from video2reward.agent.model import ModelClient, PromptTooLong
 from video2reward.agent.settings import PromptMode, Settings, model_settings
 from video2reward.agent.variety import Direction, directions
 from video2reward.memory.errors import AuthorFailed, BadReward, MissingPart

@@ -9,10 +9,10 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from video2reward.agent.authors import Bill, Usage
+from video2reward.agent.kept import KeptAnswer, Message, key_of
 from video2reward.agent.settings import Settings
 from video2reward.memory.errors import AuthorFailed
 
@@ -34,14 +34,6 @@ class Answer(NamedTuple):
 
     text: str
     problem: str
-
-
-class Message(NamedTuple):
-    """One message; pictures go with the user's own."""
-
-    role: str
-    text: str
-    pictures: tuple[Path, ...] = ()
 
 
 class ModelClient:
@@ -69,6 +61,36 @@ class ModelClient:
 
         Raises AuthorFailed where no answer can be had, and PromptTooLong.
         """
+        kept = self.bill.answers if self.bill else None
+        key = key_of(self.model, messages, temperature=temperature, seed=seed, schema=schema) if kept else ""
+        if kept and (before := kept.find(key)):
+            self.sees = self.sees and before.saw
+            return Answer(before.text, before.problem)
+        answer, tokens = self._asked(messages, temperature, seed, schema, within_s)
+        if kept and tokens.calls:
+            kept.keep(
+                key,
+                KeptAnswer(
+                    model=self.model,
+                    asked=tuple(f"{message.role}: {message.text}" for message in messages),
+                    text=answer.text,
+                    problem=answer.problem,
+                    input_tokens=tokens.input_tokens,
+                    output_tokens=tokens.output_tokens,
+                    saw=self.sees,
+                ),
+            )
+        return answer
+
+    def _asked(
+        self,
+        messages: Sequence[Message],
+        temperature: float,
+        seed: int,
+        schema: dict[str, Any] | None,
+        within_s: float | None,
+    ) -> tuple[Answer, Usage]:
+        """Return the answer and the tokens that it told; none where the server broke the protocol."""
         import openai
 
         deadline = time.monotonic() + (within_s if within_s is not None else 24 * 3600.0)
@@ -80,13 +102,13 @@ class ModelClient:
             timeout_s = min(self.settings.timeout_s, max(deadline - time.monotonic(), _LEAST_TIMEOUT_S))
             try:
                 reply = self._model().invoke(self._wire(messages), timeout=timeout_s, **options)
-                answer = self._read(reply)
+                answer, tokens = self._read(reply)
             except openai.LengthFinishReasonError as error:
                 used = error.completion.usage
-                self._count(used.prompt_tokens if used else 0, used.completion_tokens if used else 0)
+                tokens = self._count(used.prompt_tokens if used else 0, used.completion_tokens if used else 0)
                 answer = Answer(error.completion.choices[0].message.content or "", CUT_OFF)
             except openai.ContentFilterFinishReasonError:
-                return Answer("", HELD_BACK)
+                return Answer("", HELD_BACK), Usage()
             except openai.AuthenticationError as error:
                 raise AuthorFailed(self._said("refuses the key", error), "Check the key.") from None
             except openai.APITimeoutError:
@@ -106,9 +128,9 @@ class ModelClient:
             except (ValueError, IndexError, KeyError, TypeError, AttributeError, openai.APIError) as error:
                 # langchain lets through raw what it cannot read: a broken body, no choices, an error with status 200.
                 said = f"the server's answer broke the protocol ({type(error).__name__}: {self.clean(error)})."
-                return Answer("", said)
+                return Answer("", said), Usage()
             if answer.problem != CUT_OFF or self._max_tokens is not None:
-                return answer
+                return answer, tokens
             self._max_tokens = _ROOM_TOKENS
 
     def context_tokens(self) -> int | None:
@@ -142,16 +164,16 @@ class ModelClient:
             text = text.replace(self.settings.api_key.get_secret_value(), "(key)")
         return text[:300]
 
-    def _read(self, reply: Any) -> Answer:
+    def _read(self, reply: Any) -> tuple[Answer, Usage]:
         counted = reply.usage_metadata or {}
-        self._count(counted.get("input_tokens", 0), counted.get("output_tokens", 0))
+        tokens = self._count(counted.get("input_tokens", 0), counted.get("output_tokens", 0))
         text = reply.text if isinstance(reply.text, str) else str(reply.content)
         if refusal := reply.additional_kwargs.get("refusal"):
-            return Answer(text, f"it is a refusal: {str(refusal)[:300]}")
+            return Answer(text, f"it is a refusal: {str(refusal)[:300]}"), tokens
         problems = {"length": CUT_OFF, "content_filter": HELD_BACK}
-        return Answer(text, problems.get(str(reply.response_metadata.get("finish_reason")), ""))
+        return Answer(text, problems.get(str(reply.response_metadata.get("finish_reason")), "")), tokens
 
-    def _count(self, input_tokens: int, output_tokens: int) -> None:
+    def _count(self, input_tokens: int, output_tokens: int) -> Usage:
         self.usage = Usage(
             calls=self.usage.calls + 1,
             input_tokens=self.usage.input_tokens + input_tokens,
@@ -159,6 +181,7 @@ class ModelClient:
         )
         if self.bill:
             self.bill.charge(self.model, input_tokens, output_tokens)
+        return Usage(calls=1, input_tokens=input_tokens, output_tokens=output_tokens)
 
     def _options(self, temperature: float, seed: int, schema: dict[str, Any] | None) -> dict[str, Any]:
         options: dict[str, Any] = {"temperature": temperature, "seed": seed}

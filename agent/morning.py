@@ -11,10 +11,12 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from video2reward.agent.budget import Spending, spending_of
 from video2reward.agent.folder import RunFolder
+from video2reward.agent.narrate import decisions_of
 from video2reward.agent.queue import END, QUEUE, End, Item, Queue, result_of
 from video2reward.memory import runs
 from video2reward.memory.errors import BadInput
 from video2reward.memory.records import Attempt, RunResult
+from video2reward.sim.config import robot_title
 
 _MAX_VIDEO_BYTES = 24 << 20
 _MAX_PAGE_BYTES = 150 << 20
@@ -112,7 +114,7 @@ def write_morning_report(root: Path) -> Path:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"clock": clock, "hour": _hour, "money": money}
+    environment.filters |= {"robot": robot_title, "clock": clock, "hour": _hour, "money": money}
     runs.write_atomic(root / "report.html", environment.get_template("morning.html").render(night=night))
     runs.write_atomic(root / "report.md", _markdown(night))
     return root / "report.html"
@@ -171,9 +173,13 @@ def _next(root: Path, queue: Queue, item: Item, state: str, result: RunResult | 
     clip = f"{shlex.quote(str(item.clip))}{keypoints}"
     if state == "failed" and not (result and result.candidates):
         return f"video2reward describe {clip}"
-    # What was tried is remembered: the next run starts from there. It gets twice the time.
     minutes = max(round(2.0 * spent.wall_s / 60.0), 10)
-    return f"video2reward run {clip} --robot {item.robot} --author {shlex.quote(queue.author)} --minutes {minutes}"
+    decisions = decisions_of(root / item.name)
+    if decisions and decisions[-1].limit:
+        return f"video2reward resume {shlex.quote(str(root / item.name))} --minutes {minutes}"
+    # What was tried is remembered: the next run starts from there. It gets twice the time.
+    robot, author = shlex.quote(item.robot), shlex.quote(queue.author)
+    return f"video2reward run {clip} --robot {robot} --author {author} --minutes {minutes}"
 
 
 def _clips(root: Path, items: list[ItemStory]) -> tuple[ClipStory, ...]:

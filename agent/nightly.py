@@ -23,9 +23,10 @@ def overnight(command: cli.Overnight) -> int:
     from video2reward.agent.overnight import begin
     from video2reward.agent.queue import Queue, items_of, until_time
     from video2reward.memory.recall import memory_home
+    from video2reward.tools.robots import resolve_robot
 
     now = time.time()
-    items = items_of(command.clips, command.robot)
+    items = items_of(command.clips, [resolve_robot(robot, memory_home()) for robot in command.robot])
     queue = Queue(
         items=items,
         until=until_time(command.until, now),
@@ -65,12 +66,14 @@ def resume(command: cli.Resume) -> int:
     if not root.is_dir():
         raise BadInput(f"there is no folder {command.root}.", "Name the folder of your runs, or one run.")
     named = is_queue(root) or (root / "request.json").is_file()
+    if command.minutes or command.laps:
+        _grant(root, command)
     codes = []
     for queue in queues(root):
         end = ended(queue)
         if (pid := holder(queue)) is not None:
             print(f"{queue}: process {pid} is working on it.")
-        elif end and not _anything_left(queue):
+        elif end and not _anything_left(queue, more_time=bool(command.until)):
             continue
         elif end and not is_queue(root):
             print(f"{queue}: {end.reason} To go on: video2reward resume {queue} --until TIME")
@@ -160,10 +163,28 @@ def _resume_run(run: Path, named: bool) -> int:
     return EXIT_BY_STATUS[result.status]
 
 
-def _anything_left(root: Path) -> bool:
-    from video2reward.agent.queue import QUEUE, Queue, unfinished
+def _grant(run: Path, command: cli.Resume) -> None:
+    """Give a run what was asked for, before it is gone on with."""
+    from video2reward.agent.lease import holder
+    from video2reward.agent.rounds import grant
+    from video2reward.memory.records import RunRequest
 
-    return bool(unfinished(root, runs.load(Queue, root / QUEUE)))
+    if not (run / "request.json").is_file():
+        raise BadInput("--minutes and --laps are for one run.", "Name its folder; a queue takes --until.")
+    if (pid := holder(run)) is not None:
+        raise BadInput(f"process {pid} is working on {run.name}.", "Wait until it ends.")
+    request = runs.load(RunRequest, run / "request.json")
+    minutes = command.minutes or request.minutes
+    if not grant(run, minutes, command.laps or request.laps, time.time()):
+        raise BadInput(f"{minutes:g} minutes are too few for another lap of {run.name}.", "Give it more --minutes.")
+
+
+def _anything_left(root: Path, *, more_time: bool = False) -> bool:
+    from video2reward.agent.queue import QUEUE, Queue, unfinished
+    from video2reward.agent.rounds import worth_more
+
+    queue = runs.load(Queue, root / QUEUE)
+    return bool(unfinished(root, queue)) or (more_time and bool(worth_more(root, queue)))
 
 
 def _check(queue: Queue) -> None:

@@ -30,6 +30,7 @@ from video2reward.agent.queue import (
     result_of,
     unfinished,
 )
+from video2reward.agent.rounds import grant_share, worth_more
 from video2reward.agent.session import Silent, Watcher, check, stop_workers
 from video2reward.memory import runs
 from video2reward.memory.errors import BadInput
@@ -76,20 +77,49 @@ def work(root: Path, watcher: Watcher | None = None, pace: Pace = Pace()) -> End
     with lease(root):
         runs.append_event(root, "started", items=len(queue.items), left=len(unfinished(root, queue)))
         (root / END).unlink(missing_ok=True)
-        reason = ""
-        for item in unfinished(root, queue):
-            if reason := no_next(root, queue, time.time(), pace.least_free_bytes):
-                break
-            _run(root, queue, item, watcher, pace)
-            write_morning_report(root)
-        asked = (root / "STOP").exists()
+        reason = _turns(root, queue, unfinished(root, queue), watcher, pace)
         if not reason:
-            reason = "The queue was asked to stop." if asked else "Every clip had its turn."
+            reason = _further_rounds(root, queue, watcher, pace)
+        asked = (root / "STOP").exists()
+        if asked:
+            reason = "The queue was asked to stop."
         end = End(reason=reason, time=time.time(), stopped=asked)
         runs.save(end, root / END)
         runs.append_event(root, "ended", reason=reason)
         write_morning_report(root)
     return end
+
+
+def _turns(root: Path, queue: Queue, items: list[Item], watcher: Watcher, pace: Pace) -> str:
+    """Bring one item after the other to its result; return why not all had their turn, or ""."""
+    for item in items:
+        if reason := no_next(root, queue, time.time(), pace.least_free_bytes):
+            return reason
+        _run(root, queue, item, watcher, pace)
+        write_morning_report(root)
+    return ""
+
+
+def _further_rounds(root: Path, queue: Queue, watcher: Watcher, pace: Pace) -> str:
+    """Let those go on that more time or laps may help, as long as it does; return why that ended."""
+    reason = "Every clip had its turn."
+    while again := worth_more(root, queue):
+        anew = [_goes_on(root, queue, item, len(again) - place, watcher, pace) for place, item in enumerate(again)]
+        if ended := no_next(root, queue, time.time(), pace.least_free_bytes):
+            return ended
+        if not any(anew):
+            break
+        reason = "Every clip had its turn. Those that were not good enough went on, until going on brought nothing."
+    return reason
+
+
+def _goes_on(root: Path, queue: Queue, item: Item, among: int, watcher: Watcher, pace: Pace) -> bool:
+    """Bring an item to a new result with its share of what `among` items have left; False where that is too little."""
+    now = time.time()
+    if no_next(root, queue, now, pace.least_free_bytes) or not grant_share(root, queue, item, among, now):
+        return False
+    _turns(root, queue, [item], watcher, pace)
+    return True
 
 
 def _run(root: Path, queue: Queue, item: Item, watcher: Watcher, pace: Pace) -> None:

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from video2reward.agent import steering as steer
 from video2reward.agent.authors import Author, Unusable
 from video2reward.agent.brief import make_brief
-from video2reward.agent.budget import Limits, Purse, env_steps_left, wall_left_s
+from video2reward.agent.budget import Limits, Purse, candidates_now, env_steps_left, wall_left_s
 from video2reward.agent.folder import ProposedLap, RunFolder
 from video2reward.agent.state import RunState
 from video2reward.agent.toolbox import Toolbox
@@ -41,7 +41,7 @@ def ask_author(
     drafts: tuple[RewardDraft | Unusable, ...] = ()
     failure = ""
     try:
-        written = author.propose(brief, limits.candidates, 1000 * state["request"].seed + lap)
+        written = author.propose(brief, max(candidates_now(limits, spent), 1), 1000 * state["request"].seed + lap)
         drafts = tuple(d if isinstance(d, Unusable) else steer.steered_draft(d, steering) for d in written)
     except AuthorFailed as error:
         failure = str(error)

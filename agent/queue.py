@@ -18,7 +18,7 @@ from video2reward.agent.finish import is_complete
 from video2reward.memory import runs
 from video2reward.memory.errors import BadInput
 from video2reward.memory.records import Record, RunRequest, RunResult, StoredRecord
-from video2reward.sim.config import robot_config
+from video2reward.sim.config import robot_config, robot_title
 
 QUEUE, END = "queue.json", "end.json"
 LEAST_FREE_BYTES = 500_000_000
@@ -85,7 +85,12 @@ def items_of(clips: Sequence[Path], robots: Sequence[str]) -> tuple[Item, ...]:
         raise BadInput("no clip is named.", "Name clips, or a folder of clips.")
     pairs = [(film, robot_config(robot).name) for film in films for robot in dict.fromkeys(robots)]
     return tuple(
-        Item(name=f"{number:02d}-{_plain(film.stem)}-{robot}", clip=film, keypoints=_keypoints(film), robot=robot)
+        Item(
+            name=f"{number:02d}-{_plain(film.stem)}-{_plain(robot_title(robot))}",
+            clip=film,
+            keypoints=_keypoints(film),
+            robot=robot,
+        )  # fmt: skip
         for number, (film, robot) in enumerate(pairs, 1)
     )
 
@@ -123,35 +128,45 @@ def request_for(root: Path, queue: Queue, item: Item, now: float) -> RunRequest:
 
     What an item does not use flows on to those after it.
     """
-    left = unfinished(root, queue)
-    spent = [spending_of(root / each.name) for each in queue.items]
-    minutes = max(queue.until - _REPORT_S - now, 1.0) / 60.0 / len(left)
+    left = len(unfinished(root, queue))
+    minutes = max(end_of_runs(queue) - now, 1.0) / 60.0 / left
     if queue.minutes_each is not None:
         minutes = min(minutes, queue.minutes_each)
-    usd = None if queue.usd is None else max(queue.usd - sum(each.usd for each in spent), 1e-9) / len(left)
-    tokens = None
-    if queue.tokens is not None:
-        tokens = max((queue.tokens - sum(each.tokens for each in spent)) // len(left), 1)
+    usd, tokens = money_left(root, queue)
+    usd = None if usd is None else max(usd, 1e-9) / left
+    tokens = None if tokens is None else max(tokens // left, 1)
     return RunRequest(
         clip=item.clip, keypoints=item.keypoints, robot=item.robot, author=queue.author, critic=queue.critic,
-        minutes=minutes, until=queue.until - _REPORT_S, laps=queue.laps, candidates=queue.candidates, usd=usd,
+        minutes=minutes, until=end_of_runs(queue), laps=queue.laps, candidates=queue.candidates, usd=usd,
         tokens=tokens, seed=queue.seed, out=root / item.name, memory=queue.memory, unsafe=queue.unsafe,
     )  # fmt: skip
+
+
+def end_of_runs(queue: Queue) -> float:
+    """Return when the last run must have ended: the report takes a moment too."""
+    return queue.until - _REPORT_S
+
+
+def money_left(root: Path, queue: Queue) -> tuple[float | None, int | None]:
+    """Return the dollars and the tokens that are left; None for what has no limit."""
+    spent = [spending_of(root / item.name) for item in queue.items]
+    usd = None if queue.usd is None else queue.usd - sum(each.usd for each in spent)
+    return usd, None if queue.tokens is None else queue.tokens - sum(each.tokens for each in spent)
 
 
 def no_next(root: Path, queue: Queue, now: float, least_free_bytes: int = LEAST_FREE_BYTES) -> str:
     """Return why no further item may be begun, as a sentence, or ""."""
     if (root / "STOP").exists():
         return "The queue was asked to stop."
-    if queue.until - _REPORT_S - now < LEAST_S:
+    if end_of_runs(queue) - now < LEAST_S:
         return f"The time ended ({time.strftime('%H:%M', time.localtime(queue.until))})."
     if full := disk_full(root, least_free_bytes):
         return full
-    spent = [spending_of(root / item.name) for item in queue.items]
-    if queue.usd is not None and (paid := sum(each.usd for each in spent)) >= queue.usd:
-        return f"The money is used up: ${paid:.2f} of ${queue.usd:.2f}."
-    if queue.tokens is not None and (used := sum(each.tokens for each in spent)) >= queue.tokens:
-        return f"The tokens are used up: {used} of {queue.tokens}."
+    usd, tokens = money_left(root, queue)
+    if queue.usd is not None and usd is not None and usd <= 0:
+        return f"The money is used up: ${queue.usd - usd:.2f} of ${queue.usd:.2f}."
+    if queue.tokens is not None and tokens is not None and tokens <= 0:
+        return f"The tokens are used up: {queue.tokens - tokens} of {queue.tokens}."
     return ""
 
 

@@ -15,6 +15,7 @@ from video2reward.agent.budget import Bill, Purse, limits_for
 from video2reward.agent.decide import best_of
 from video2reward.agent.finish import finish, is_complete, with_report
 from video2reward.agent.folder import RunFolder
+from video2reward.agent.kept import KeptAnswers
 from video2reward.agent.lease import lease
 from video2reward.agent.looking import Critic, make_critic
 from video2reward.agent.nodes import Nodes, Remembering
@@ -142,9 +143,10 @@ def make_nodes(
     purse, watch = Purse(run), Stopwatch()
     limits = limits_for(request, purse.now(), time.time())
     author, critic = author or make_author(request.author), critic or make_critic(request.critic)
-    for asked in (author, critic):
+    bill = Bill(purse, limits, KeptAnswers(run))
+    for asked in (author, critic, getattr(memory, "space", None)):
         if isinstance(asked, Billed):
-            asked.bill_to(Bill(purse, limits))
+            asked.bill_to(bill)
     return Nodes(
         disk=RunFolder(run),
         tools=watch.watching(tools),

@@ -36,7 +36,7 @@ class Run(Clip):
     """Train a robot to move like the subject of a clip."""
 
     robot: str = "go1"
-    """go1, g1, or the path of any legged robot's MJCF (see `video2reward robot inspect`)."""
+    """go1, g1, the path of any legged robot's MJCF, or the name of one inspected before (`video2reward robot`)."""
     author: str = "offline"
     """Who writes the rewards: offline (by rule, no key), or openai:MODEL."""
     critic: str = "offline"
@@ -47,6 +47,8 @@ class Run(Clip):
     """How often rewards are written, trained and judged."""
     candidates: int = 2
     """Rewards per lap."""
+    most_candidates: Annotated[int | None, arg(metavar="N")] = None
+    """The most rewards, of all laps together."""
     env_steps: Annotated[int | None, arg(metavar="N")] = None
     """The most environment steps, of all trainings together."""
     tokens: Annotated[int | None, arg(metavar="N")] = None
@@ -96,7 +98,7 @@ class Overnight:
     until: str
     """When it must have ended: 07:00, 2026-11-27T07:00, 90m, 8h."""
     robot: tuple[str, ...] = ("go1",)
-    """One robot or several."""
+    """One robot or several: go1, g1, the path of an MJCF, or the name of one that was inspected before."""
     author: str = "offline"
     """Who writes the rewards: offline, or openai:MODEL."""
     critic: str = "offline"
@@ -125,6 +127,10 @@ class Resume:
     root: Annotated[Positional[Path], arg(metavar="ROOT", help="a folder of runs, a queue, or one run")] = Path("runs")
     until: Annotated[str | None, arg(metavar="TIME")] = None
     """A new end for a queue: 07:00, 90m, 8h."""
+    minutes: Annotated[float | None, arg(metavar="MINUTES")] = None
+    """So much more for one run that its time or its laps ended."""
+    laps: Annotated[int | None, arg(metavar="N")] = None
+    """So many more laps for it; by default as many as it had."""
 
 
 @dataclass(frozen=True)

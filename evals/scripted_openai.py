@@ -2,7 +2,7 @@
 
 For tests of your own: `with serve() as server: server.script(Reply("..."), Reply(status=429, error="slow down"))`, then
 point `base_url` at `server.url`. It answers whole or streamed, with tool calls, refusals and every fault a server can
-have, counts the tokens it claimed, and keeps what it was sent. By hand:
+have, embeds texts, counts the tokens it claimed, and keeps what it was sent. By hand:
 `python -m video2reward.evals.scripted_openai --port 8099 ANSWER_FILE...`.
 """
 
@@ -120,6 +120,19 @@ class ScriptedOpenAI:
         scripted = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
         return scripted if isinstance(scripted, Reply) else scripted(request)
 
+    def embedded(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Answer a request for embeddings: the counts of a text's letters, a token for each word."""
+        texts = [request["input"]] if isinstance(request["input"], str) else request["input"]
+        data = [
+            {"object": "embedding", "index": index, "embedding": [float(text.count(letter)) for letter in "aeinorst"]}
+            for index, text in enumerate(texts)
+        ]
+        words = sum(len(text.split()) for text in texts)
+        self.tokens += words
+        self.input_tokens += words
+        usage = {"prompt_tokens": words, "total_tokens": words}
+        return {"object": "list", "model": request["model"], "data": data, "usage": usage}
+
     def pictures(self) -> list[str]:
         """Return the data URLs of all pictures that were sent with the last request."""
         messages = self.requests[-1]["messages"] if self.requests else []
@@ -141,6 +154,9 @@ def serve(port: int = 0) -> Iterator[ScriptedOpenAI]:
             request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             state.requests.append(request)
             state.keys.append(self.headers.get("Authorization", ""))
+            if self.path.endswith("/embeddings"):
+                self._send(Reply(), json.dumps(state.embedded(request)).encode())
+                return
             reply = state.next(request)
             time.sleep(reply.delay_s)
             model = request.get("model", "")

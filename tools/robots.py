@@ -26,8 +26,8 @@ _MAX_BYTES = 20_000_000
 def resolve_robot(name: str, home: Path) -> str:
     """Return the name that `robot_config` knows a robot by.
 
-    `name` is a robot of the package, a card, the path of an MJCF (adopted into `home` at its first use), or
-    `menagerie:NAME`. Raises BadInput or MissingPart.
+    `name` is a robot of the package, a card, the path of an MJCF (adopted into `home` at its first use),
+    `menagerie:NAME`, or what a robot that was adopted before is called. Raises BadInput or MissingPart.
     """
     if name in ROBOTS:
         return name
@@ -37,8 +37,18 @@ def resolve_robot(name: str, home: Path) -> str:
         return str(inspect_robot(fetch(name.removeprefix(MENAGERIE)), home) / CARD_FILE)
     if name.lower().endswith((".xml", ".mjcf")):
         return str(inspect_robot(Path(name), home) / CARD_FILE)
+    if card := _adopted(name, home):
+        return card
     robot_config(name)  # says which there are
     return name
+
+
+def _adopted(name: str, home: Path) -> str | None:
+    """Return the card of the robot called so, by its folder or by its model's file; of several, the latest."""
+    cards = [card for card in (home / "robots").glob(f"*/{CARD_FILE}") if card.parent.name.rpartition("-")[0] == name]
+    exact = home / "robots" / name / CARD_FILE
+    cards += [exact] if name and "/" not in name and exact.is_file() else []
+    return str(max(cards, key=lambda card: card.stat().st_mtime).resolve()) if cards else None
 
 
 def inspect_robot(mjcf: Path, home: Path, *, anew: bool = False) -> Path:

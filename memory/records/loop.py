@@ -68,6 +68,7 @@ class Decision(Record):
     ending: Literal["passed", "budget", "stopped", "failed"] | None = Field(
         None, description="set when the action is stop"
     )
+    limit: str = Field("", description="the limit of the run's own that left no room for another lap, where one did")
     allowed: tuple[str, ...] = Field((), description="the actions that the rules left to choose from")
     wished: str = Field("", description="what the author wished for, and why, where it was asked")
     overruled: str = Field("", description="why a wish was not followed, or not all of it")

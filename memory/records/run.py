@@ -24,6 +24,7 @@ class RunRequest(StoredRecord):
     until: float | None = Field(None, description="when it shall have ended, in seconds since the epoch")
     laps: int = 3
     candidates: int = 2
+    most_candidates: int | None = Field(None, gt=0, description="the most rewards, of all laps together")
     env_steps: int | None = Field(None, gt=0, description="the most environment steps, of all trainings together")
     tokens: int | None = Field(None, gt=0, description="the most tokens of language models")
     usd: float | None = Field(None, gt=0, description="the most dollars, by the price table")

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from fake_tools import FakeAuthor, FakeTools
+from fake_tools import FakeAuthor, FakeTools, request
 from test_queue import queue_of
 from video2reward.agent import cli
 from video2reward.agent.alive import look
@@ -17,7 +17,8 @@ from video2reward.agent.finish import record_failure
 from video2reward.agent.lease import holder
 from video2reward.agent.overnight import Pace, begin, more_time, work
 from video2reward.agent.queue import QUEUE, Queue, result_of
-from video2reward.agent.session import resume
+from video2reward.agent.rounds import grant
+from video2reward.agent.session import resume, start
 from video2reward.memory import runs
 from video2reward.memory.errors import BadInput, V2RError
 from video2reward.memory.records import RunRequest
@@ -76,13 +77,13 @@ def test_every_clip_has_its_turn_and_the_report_has_the_failures_first(night):
             return super().judge(folder, target, gait, run, seed, video)
 
     end = work(night, pace=Here(OnlyA()).pace())
-    assert end.reason == "Every clip had its turn." and not end.stopped
+    assert end.reason.startswith("Every clip had its turn.") and not end.stopped
     assert [result_of(night / name).status for name in "abc"] == ["passed", "budget", "budget"]
     page, text = (night / "report.html").read_text(), (night / "report.md").read_text()
     for written in (page, text):
         assert written.index("b.mp4" if written is page else "### b") < written.index("Passed")
-        assert "video2reward run" in written and "video2reward play" in written
-        assert "all 12 laps are done" in written and "2 did not pass, 1 passed" in written
+        assert "video2reward resume" in written and "video2reward play" in written
+        assert "all 24 laps are done" in written and "2 did not pass, 1 passed" in written
     assert "http" not in page.replace("http-equiv", "")
 
 
@@ -211,3 +212,70 @@ def test_status_shows_what_was_left_and_resume_takes_up_only_that(night, capsys)
 def test_a_folder_that_is_not_there_is_said(tmp_path, command, capsys):
     assert cli.main([command, str(tmp_path / "nowhere")]) == 2
     assert "there is no folder" in capsys.readouterr().err
+
+
+class Improving(FakeTools):
+    """Tools whose verdicts get better from lap to lap, and pass never; of clip `a` they are good enough at once."""
+
+    def judge(self, folder, target, gait, run, seed, video):
+        self.passes = lambda attempt, seed: run.name == "a"
+        self.gsi = lambda attempt, seed: 0.9 if run.name == "a" else 0.02 * min(self.best_lap, int(attempt[1:-3]))
+        return super().judge(folder, target, gait, run, seed, video)
+
+    best_lap = 15
+
+
+def test_time_that_is_left_goes_to_the_runs_that_their_laps_ended_as_long_as_it_helps(night):
+    end = work(night, pace=Here(Improving()).pace())
+    # The second round of 12 laps improves up to lap 15; the third improves nothing, and there is no fourth.
+    assert [result_of(night / name).laps for name in "abc"] == [1, 36, 36]
+    assert "went on, until going on brought nothing" in end.reason
+    assert "all 36 laps are done" in result_of(night / "b").stop_reason
+    assert kinds(night).count("granted") == 4
+
+
+def test_a_night_with_minutes_for_each_run_has_no_further_round(tmp_path):
+    root = tmp_path / "night"
+    queue = queue_of(tmp_path, "b", until=time.time() + 3600.0).model_copy(update={"minutes_each": 5.0})
+    queue.items[0].clip.touch()
+    begin(root, queue)
+    work(root, pace=Here(Improving()).pace())
+    assert result_of(root / "b").laps == 12
+
+
+def test_a_night_that_was_asked_to_stop_grants_nothing(night):
+    class StopInC(Improving):
+        def report(self, run):
+            if run.name == "c":
+                (night / "STOP").touch()
+            return super().report(run)
+
+    end = work(night, pace=Here(StopInC()).pace())
+    assert end.stopped and [result_of(night / name).laps for name in "bc"] == [12, 12]
+
+
+def test_a_run_that_its_laps_ended_goes_on_when_it_is_granted_more(tmp_path):
+    tools = FakeTools(passes=lambda attempt, seed: False)
+    first = start(request(tmp_path / "run", laps=2), tools=tools, author=FakeAuthor())
+    before = calls(tmp_path / "run")
+    assert grant(tmp_path / "run", 5.0, 2, time.time())
+    second = resume(tmp_path / "run", tools=tools, author=FakeAuthor())
+    assert (first.laps, second.laps) == (2, 4) and "all 4 laps are done" in second.stop_reason
+    after = calls(tmp_path / "run")
+    assert after[: len(before)] == before and not set(after[len(before) :]) & {"describe", "train L1-C1", "train L2-C1"}
+
+
+def test_a_run_that_the_rules_ended_is_granted_nothing(tmp_path):
+    start(request(tmp_path / "run"), tools=FakeTools(), author=FakeAuthor())
+    with pytest.raises(BadInput, match="was not ended by its time or its laps"):
+        grant(tmp_path / "run", 5.0, 2, time.time())
+    assert result_of(tmp_path / "run").status == "passed"
+
+
+def test_more_minutes_are_for_one_run_that_they_help(tmp_path, capsys):
+    (tmp_path / "runs").mkdir()
+    start(request(tmp_path / "runs" / "good"), tools=FakeTools(), author=FakeAuthor())
+    assert cli.main(["resume", str(tmp_path / "runs"), "--minutes", "5"]) == 2
+    assert "are for one run" in capsys.readouterr().err
+    assert cli.main(["resume", str(tmp_path / "runs" / "good"), "--minutes", "5"]) == 2
+    assert "was not ended by its time or its laps" in capsys.readouterr().err

@@ -117,3 +117,14 @@ def test_robots_that_others_ship_are_found(tmp_path):
     assert found["mjlab-g1"].mass_kg == pytest.approx(33.341, abs=0.01)
     assert found["mjlab-g1"].leg_length_m == pytest.approx(0.645, rel=0.05)
     assert len(found["ant"].servos) == 8 and len(found["mjlab-g1"].servos) == 12
+
+
+def test_a_robot_that_was_adopted_is_found_by_its_name_and_queued_under_it(mjcf, tmp_path):
+    from video2reward.agent.queue import items_of
+
+    home, clip = tmp_path / "home", tmp_path / "dog.mp4"
+    clip.touch()
+    card = resolve_robot(str(mjcf), home)
+    assert resolve_robot("table", home) == resolve_robot(robot_config(card).title, home) == card
+    (item,) = items_of([clip], [card])
+    assert item.robot == card and item.name == f"01-dog-{robot_config(card).title}"
