@@ -247,7 +247,26 @@ def _robots(folder: Path) -> list[bytes]:
     import video2reward.sim.robots as robots
 
     (home,) = list(robots.__path__)[:1]
-    return [(Path(home) / name).read_bytes() for name in ("go1.xml", "g1.xml")]
+    return [*((Path(home) / name).read_bytes() for name in ("go1.xml", "g1.xml")), _foreign_robot()]
+
+
+def _foreign_robot() -> bytes:
+    """Return a short model with what ours lack: degrees, motors, a rest key, classes, a mesh that is not there."""
+    legs = "".join(
+        f"""<body name="a{i}" pos="{x} {y} 0"><joint name="a{i}" axis="1 0 0" range="-50 50"/>
+        <geom class="limb" size=".04"/><body name="b{i}"><joint name="b{i}" axis="0 1 0" range="-60 120"/>
+        <geom type="capsule" fromto="0 0 0 0 0 -.2" size=".02"/><body name="c{i}" pos="0 0 -.2">
+        <joint name="c{i}" axis="0 1 0" range="-150 -20"/><geom type="capsule" fromto="0 0 0 0 0 -.2" size=".02"/>
+        </body></body></body>"""
+        for i, (x, y) in enumerate(((0.2, 0.1), (0.2, -0.1), (-0.2, 0.1), (-0.2, -0.1)))
+    )
+    drives = "".join(f'<motor joint="{part}{i}" gear="20" ctrlrange="-1 1"/>' for i in range(4) for part in "abc")
+    return f"""<mujoco model="dog"><compiler angle="degree" autolimits="true"/><default><default class="limb">
+        <geom type="sphere" rgba="1 0 0 1" mass=".5"/></default></default>
+        <asset><mesh name="shell" file="shell.stl"/></asset><worldbody><geom type="plane" size="5 5 .1"/>
+        <body name="trunk" pos="0 0 .5"><freejoint/><geom type="box" size=".25 .08 .05" mass="6"/>
+        <geom type="mesh" mesh="shell"/>{legs}</body></worldbody><actuator>{drives}</actuator><keyframe>
+        <key name="home" qpos="0 0 .36 1 0 0 0{" 0 .7 -1.4" * 4}"/></keyframe></mujoco>""".encode()
 
 
 def _robot() -> Reader:

@@ -23,6 +23,7 @@ from video2reward.sim.config import CARD_FILE, GRAVITY_M_S2, RobotConfig, card_j
 from video2reward.sim.robots.anatomy import Anatomy, find_anatomy
 from video2reward.sim.robots.model import load_model
 from video2reward.sim.robots.rewrite import Drive, rewrite
+from video2reward.sim.robots.sound import refuse_unsound
 from video2reward.sim.robots.stance import find_stance, foot_point
 
 MODEL_FILE = "model.xml"
@@ -57,6 +58,7 @@ def adopt(mjcf: Path, folder: Path) -> RobotInspection:
     Raises BadInput where the file is no MJCF, or holds no two- or four-legged robot.
     """
     model, notes = _compile(mjcf)
+    refuse_unsound(model, mjcf)
     anatomy = find_anatomy(model)
     data = mujoco.MjData(model)
     data.qpos[:] = anatomy.rest
@@ -144,7 +146,8 @@ def _compile(mjcf: Path) -> tuple[mujoco.MjModel, list[str]]:
 
 
 def _short(error: Exception) -> str:
-    return " ".join(str(error).split()).rstrip(".")[:200]
+    plain = "".join(letter if letter.isprintable() else " " for letter in str(error))
+    return " ".join(plain.split()).rstrip(".")[:200]
 
 
 def _leg_length_m(model: mujoco.MjModel, anatomy: Anatomy, stance: dict[int, float], feet: dict) -> float:

@@ -144,6 +144,29 @@ def test_what_is_no_legged_robot_is_refused_in_one_sentence(tmp_path, text, said
         adopt(path, tmp_path / "out")
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (b'mass="6"', b'mass="1e300"', "the number 1e\\+300"),
+        (b'"a1"', b'"a1\xff\xfe"', "not UTF-8"),
+        (b'"a1"', b'"a1\xc2\x9b31m"', "can be printed"),
+    ],
+    ids=["a mass beyond any robot's", "a name that is not UTF-8", "a name that steers a terminal"],
+)
+def test_numbers_and_names_that_nothing_can_work_with_are_refused(tmp_path, old, new, said):
+    text = foreign_robots.four_legs().encode()
+    (tmp_path / "thing.xml").write_bytes(text.replace(old, new))
+    with pytest.raises(BadInput, match=said):
+        adopt(tmp_path / "thing.xml", tmp_path / "out")
+
+
+def test_an_infinite_range_of_a_hinge_is_refused(tmp_path):
+    text = foreign_robots.four_legs().replace('range="-50 50"', 'range="-50 inf"')
+    (tmp_path / "thing.xml").write_text(text)
+    with pytest.raises(BadInput, match="the number inf"):
+        adopt(tmp_path / "thing.xml", tmp_path / "out")
+
+
 def test_names_of_cards_are_read_by_people(adopted):
     found = adopted(foreign_robots.four_legs(), "spot")
     assert robot_title(str(found.card)) == "spot" and robot_title("go1") == "go1"
