@@ -158,11 +158,20 @@ def play(command: cli.Play) -> int:
     if not video.is_file():
         video = _make_video(folder)
     if command.out:
-        command.out.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(video, command.out)
+        _copy_video(video, command.out)
         video = command.out
     print(video)
     return 0
+
+
+def _copy_video(video: Path, out: Path) -> None:
+    if out.suffix.lower() == ".gif":
+        from video2reward.tools.video_file import write_gif
+
+        write_gif(video, out)
+    else:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(video, out)
 
 
 def chat(command: cli.Chat) -> int:
