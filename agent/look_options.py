@@ -85,7 +85,7 @@ class Play:
 
     run: RunFolderArg
     out: Annotated[Path | None, arg(metavar="PATH")] = None
-    """Copy the video to this file; NAME.gif is made into a GIF of four seconds."""
+    """Copy the video to this file; NAME.gif is made into a GIF of three seconds."""
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ def write_video(out: Path, pictures: Iterable[NDArray[np.uint8]], fps: int) -> N
         part.unlink(missing_ok=True)
 
 
-def write_gif(video: Path, out: Path, *, width: int = 640, fps: float = 12.5, seconds: float = 4.0) -> None:
+def write_gif(video: Path, out: Path, *, width: int = 560, fps: float = 12.5, seconds: float = 3.0) -> None:
     """Write the first `seconds` of a video as a GIF that repeats, with a palette of its own; whole or not at all."""
     out.parent.mkdir(parents=True, exist_ok=True)
     part = out.with_name(f".{out.stem}.part.gif")
@@ -72,7 +72,7 @@ def _palette_graph(stream: av.VideoStream, width: int, fps: float) -> av.filter.
         graph.add_buffer(template=stream), graph.add("fps", f"{fps:g}"), graph.add("scale", f"{width}:-2:flags=area"),
         split := graph.add("split"),
     )  # fmt: skip
-    palette, use = graph.add("palettegen", "stats_mode=diff"), graph.add("paletteuse", "dither=bayer:bayer_scale=4")
+    palette, use = graph.add("palettegen", "stats_mode=diff"), graph.add("paletteuse", "dither=bayer:bayer_scale=5:diff_mode=rectangle")
     split.link_to(use, 0, 0)
     split.link_to(palette, 1, 0)
     palette.link_to(use, 0, 1)
