@@ -72,7 +72,8 @@ def _palette_graph(stream: av.VideoStream, width: int, fps: float) -> av.filter.
         graph.add_buffer(template=stream), graph.add("fps", f"{fps:g}"), graph.add("scale", f"{width}:-2:flags=area"),
         split := graph.add("split"),
     )  # fmt: skip
-    palette, use = graph.add("palettegen", "stats_mode=diff"), graph.add("paletteuse", "dither=bayer:bayer_scale=5:diff_mode=rectangle")
+    palette = graph.add("palettegen", "stats_mode=diff")
+    use = graph.add("paletteuse", "dither=bayer:bayer_scale=5:diff_mode=rectangle")
     split.link_to(use, 0, 0)
     split.link_to(palette, 1, 0)
     palette.link_to(use, 0, 1)
