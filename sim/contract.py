@@ -108,7 +108,8 @@ def run_reward(code: CodeType, names: dict[str, object], name: str) -> tuple[Ter
     except Exception as error:  # whatever a foreign file raises is that file's fault
         raise BadReward(f"{name} cannot be run: {type(error).__name__}: {error}.") from error
     marked = [getattr(value, "__reward_term__", None) for value in names.values()]
-    terms = tuple(item for item in marked if isinstance(item, Term))
+    # Two names for one function are one term.
+    terms = tuple({id(item): item for item in marked if isinstance(item, Term)}.values())
     if not terms:
         raise BadReward(f"{name} holds no term.", "Mark each term's function with @term(weight=…, serves=…).")
     return terms

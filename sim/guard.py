@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 from video2reward.memory.errors import BadReward
 from video2reward.sim.config import ROBOTS, RobotConfig
-from video2reward.sim.dry_calls import BUILTINS, CONTRACT, MATH, TYPING, read_contract
-from video2reward.sim.dry_run import DryRun, RefusedAt
-from video2reward.sim.dry_torch import METHODS, TORCH
+from video2reward.sim.dry.calls import BUILTINS, CONTRACT, MATH, TYPING, read_contract
+from video2reward.sim.dry.run import DryRun, RefusedAt
+from video2reward.sim.dry.torch_table import METHODS, TORCH
 from video2reward.sim.guard_syntax import syntax_problems
 from video2reward.sim.reward_text import parse, read_text
 

@@ -10,8 +10,8 @@ from types import SimpleNamespace
 import torch
 from torch import Tensor
 from video2reward.sim import contract, terms
-from video2reward.sim.dry_calls import BUILTINS, DTYPES, MATH, read_contract
-from video2reward.sim.dry_torch import TORCH
+from video2reward.sim.dry.calls import BUILTINS, DTYPES, MATH, read_contract
+from video2reward.sim.dry.torch_table import TORCH
 
 
 def allowed_names(tree: ast.Module) -> dict[str, object]:

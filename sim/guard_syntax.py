@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import ast
 import difflib
+import functools
 from collections.abc import Iterator
 
-from video2reward.sim.dry_calls import DTYPES, HINTS, MATH, SUBMODULES, TYPING, UNKNOWN, read_contract
-from video2reward.sim.dry_torch import OPS
+from video2reward.sim.dry.calls import DTYPES, HINTS, MATH, SUBMODULES, TYPING, UNKNOWN, read_contract
+from video2reward.sim.dry.torch_table import OPS
 
 MAX_NODES = 6_000
 MAX_TEXT = 12_000
+MAX_FINDINGS = 100
+MAX_NAME = 80
+MAX_SERVES = 200
 MAX_LITERAL = 1e12
 
 Finding = tuple[int, str, str]
@@ -79,6 +83,8 @@ def syntax_problems(tree: ast.Module, protected: tuple[str, ...]) -> list[Findin
     found = [item for node in tree.body for item in _top_level(node)]
     inside = {id(node) for top in tree.body for node in ast.walk(top) if isinstance(node, ast.stmt) and node is not top}
     for node in nodes:
+        if len(found) > MAX_FINDINGS:
+            return found
         found += _node(node, nested=id(node) in inside)
     found += _names(tree, nodes, protected)
     if not any(isinstance(node, ast.FunctionDef) and node.decorator_list for node in tree.body):
@@ -147,6 +153,8 @@ def _decorator(node: ast.FunctionDef, decorator: ast.expr) -> Iterator[Finding]:
             value = None
         if not isinstance(value, kinds) or isinstance(value, bool):
             yield line, what, "weight is a literal number and serves a literal text"
+        elif isinstance(value, str) and not (value.isprintable() and len(value) <= MAX_SERVES):
+            yield line, what, f"serves is one line of at most {MAX_SERVES} characters"
     arguments = node.args
     if len([*arguments.posonlyargs, *arguments.args]) - len(arguments.defaults) != 1:
         yield node.lineno, f"def {node.name}", "a term takes the state alone: (s: RewardState)"
@@ -206,9 +214,14 @@ def _attribute(node: ast.Attribute) -> Iterator[Finding]:
         what = "private names are not part of the contract" if name.startswith("_") else f"write .{name.rstrip('_')}"
         yield node.lineno, f".{name}", what + "; tensors are never changed in place" * name.endswith("_")
     elif name not in _ATTRIBUTES and name not in read_contract().fields:
-        near = difflib.get_close_matches(name, [*read_contract().fields, *sorted(_ATTRIBUTES)], 1)
-        perhaps = f"; did you mean .{near[0]}?" if near else ""
+        near = _near(name[:MAX_NAME])
+        perhaps = f"; did you mean .{near}?" if near else ""
         yield node.lineno, ast.unparse(node)[-40:], HINTS.get(name, UNKNOWN + perhaps)
+
+
+@functools.lru_cache(maxsize=64)
+def _near(name: str) -> str:
+    return next(iter(difflib.get_close_matches(name, [*read_contract().fields, *sorted(_ATTRIBUTES)], 1)), "")
 
 
 def _names(tree: ast.Module, nodes: list[ast.AST], protected: tuple[str, ...]) -> Iterator[Finding]:
@@ -229,6 +242,8 @@ def _names(tree: ast.Module, nodes: list[ast.AST], protected: tuple[str, ...]) -
             yield line, name, "names do not begin with an underscore"
         elif not name.isascii():
             yield line, name, "names are written in ASCII"
+        elif len(name) > MAX_NAME:
+            yield line, f"{name[:40]}…", f"a name has at most {MAX_NAME} characters"
     top = [n.name for n in tree.body if isinstance(n, ast.FunctionDef)]
     stored = [n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
     for node in functions:

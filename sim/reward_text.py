@@ -20,11 +20,13 @@ _MAX_RUN = 600
 _TOKEN = re.compile(
     r"""(?P<text>(?P<prefix>[A-Za-z]{0,2})(?:'''(?:\\.|[^\\])*?'''|\"\"\"(?:\\.|[^\\])*?\"\"\"
         |(?!''')'(?:\\.|[^'\\\n])*'|(?!\"\"\")"(?:\\.|[^"\\\n])*"))
-    |(?P<unclosed>'''|\"\"\")|(?P<comment>\#[^\n]*)|(?P<open>[(\[{])|(?P<close>[)\]}])|(?P<comma>,)
+    |(?P<unclosed>'''|\"\"\"|['"])|(?P<comment>\#[^\n]*)|(?P<open>[(\[{])|(?P<close>[)\]}])|(?P<comma>,)
     |(?P<space>\\\n|[^\S\n]+)|(?P<line>\n)|(?P<word>\w+)|(?P<sign>.)""",
     re.DOTALL | re.VERBOSE,
 )
-_COOKIE = re.compile(r"(?:[^\n]*\n)?[ \t\f]*#[^\n]*coding[:=][ \t]*(?!utf-?8)", re.IGNORECASE)
+# What a terminal or an editor obeys instead of showing: a person who reads the file would read another.
+_HIDDEN = re.compile("[\x01-\x08\x0b\x0e-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_COOKIE = re.compile(r"(?:[^\n]*\n)?[ \t\f]*#[^\n]*coding[:=](?![ \t]*utf-?8)", re.IGNORECASE)
 
 
 def read_text(path: Path) -> str:
@@ -49,6 +51,9 @@ def parse(text: str, name: str = "the reward", first_line: int = 1) -> ast.Modul
     """
     if len(text) > MAX_CHARS:
         raise BadReward(f"{name} is too long: a reward file has at most {MAX_CHARS} characters.")
+    if hidden := _HIDDEN.search(text):
+        line = text.count("\n", 0, hidden.start()) + first_line
+        raise BadReward(f"{name} line {line} holds the character U+{ord(hidden[0]):04X}, which hides what is written.")
     if _COOKIE.match(text):
         raise BadReward(f"{name} names an encoding of its own; it is read as UTF-8.")
     _scan(text, name)

@@ -63,12 +63,13 @@ def try_text(text: str, target: MotionTarget, name: str = "reward.py", robot: Ro
     torch.set_num_threads(1)
     robot = robot or robot_config(target.robot)
     try:
-        return _tried(load_guarded_text(text, name, robot), target, robot)
+        return try_terms(load_guarded_text(text, name, robot), target, robot)
     except BadReward as error:
         return TrialReport(problem=str(error))
 
 
-def _tried(terms: tuple[Term, ...], target: MotionTarget, robot: RobotConfig) -> TrialReport:
+def try_terms(terms: tuple[Term, ...], target: MotionTarget, robot: RobotConfig) -> TrialReport:
+    """Try a reward's terms. Raises BadReward for a term that breaks the contract."""
     states = {
         "gait": scripted.scripted_gait(robot, target),
         "standing": scripted.standing_still(robot, target),

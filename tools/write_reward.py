@@ -16,6 +16,7 @@ from video2reward.memory import runs
 from video2reward.memory.errors import BadReward
 from video2reward.memory.records import MotionTarget, RewardDraft, RewardProgram, RewardTerm, TrialReport
 from video2reward.sim.config import RobotConfig, robot_config, robot_title
+from video2reward.sim.guard_syntax import MAX_SERVES
 from video2reward.sim.reward_text import parse, read_text
 
 if TYPE_CHECKING:
@@ -179,8 +180,9 @@ def _checked_body(term: RewardTerm) -> str:
 
 def _function(term: RewardTerm, name: str, body: str) -> str:
     doc = _prose(term.doc or term.serves, width=_LINE - 8, indent="    ")
+    serves = "".join(letter if letter.isprintable() else " " for letter in term.serves)[:MAX_SERVES]
     return (
-        f"@term(weight={float(term.weight)!r}, serves={json.dumps(term.serves, ensure_ascii=False)})\n"
+        f"@term(weight={float(term.weight)!r}, serves={json.dumps(serves, ensure_ascii=False)})\n"
         f"def {name}(s: RewardState) -> Tensor:\n"
         f'    """{doc}"""\n{textwrap.indent(body, "    ")}'
     )

@@ -102,6 +102,18 @@ def _generated() -> dict[str, str]:
     texts["many terms"] = HEAD + "".join(
         f"@term(weight=1.0, serves='x')\ndef t{i}(s):\n    return s.gait_phase\n\n" for i in range(600)
     )
+    names = "=".join(f"a{i}" for i in range(2_000))
+    texts["names kept apart for many ways"] = HEAD + _term(
+        f"{names}=0\nfor i in range(256):\n" + "  if s.step_s > 0:\n    pass\n" * 40 + "return s.gait_phase"
+    )
+    texts["near misses of names"] = HEAD + _term("\n".join(f"s.base_lin_vexb{i}" for i in range(900)))
+    texts["unclosed text of quotes"] = HEAD + _term("x = '" + "\\'" * 18_000)
+    texts["text that is turned round"] = HEAD + _term("# \u202e } return s.gait_phase \u2066\nreturn s.gait_phase")
+    texts["text that a terminal obeys"] = HEAD + _term("# \x1b[2K\x1b[1A\nreturn s.gait_phase")
+    texts["null byte in a comment"] = HEAD + _term("# quiet\0\nreturn s.gait_phase")
+    marked = '@term(weight=1.0, serves="{}")\ndef {}(s: RewardState) -> Tensor:\n    return s.gait_phase\n'
+    texts["a page in what it serves"] = HEAD + marked.format("x" * 5_000, "probe")
+    texts["a page for a name"] = HEAD + marked.format("speed", "x" * 5_000)
     texts["too long"] = HEAD + "# filler\n" * 20_000
     texts["nothing"] = ""
     texts["no reward"] = "print"

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable
 
-from video2reward.sim.dry_values import (
+from video2reward.sim.dry.lists import count
+from video2reward.sim.dry.values import (
     Ends,
     Items,
     Named,
@@ -19,9 +20,9 @@ from video2reward.sim.dry_values import (
     Text,
     Value,
     broadcast,
-    count,
     dim_number,
     integer,
+    not_counted,
     number,
     shape_of,
 )
@@ -40,6 +41,7 @@ def calculated(function: Callable, name: str, arguments: list[Value]) -> Value:
     if not all(isinstance(value, Number) for value in arguments):
         raise Ends
     values = [value.value for value in arguments]
+    not_counted(*arguments)
     if None in values:
         if name in ("math.floor", "math.ceil"):
             raise Refused(name, "whole numbers are known before the run")
@@ -92,6 +94,7 @@ def builtin(
     if name in ("all", "any"):
         if not all(isinstance(item, Number) for item in items):
             raise Refused(f"{name} of tensors", f"write torch.{name}(x, dim=-1)")
+        not_counted(*items)
         known = [item.value for item in items]
         return Number() if None in known else number((all if name == "all" else any)(known))
     if name == "sum":
@@ -137,6 +140,7 @@ def _number_from(name: str, arguments: list[Value]) -> Value:
             raise Ends from None
     if not all(isinstance(value, Number) for value in arguments) or len(arguments) > 2:
         raise Refused(f"{name}(…)", "it takes numbers")
+    not_counted(*arguments)
     values = [value.value for value in arguments]
     if name == "bool":
         return Number() if None in values else number(bool(*values))
@@ -157,6 +161,7 @@ def _most(pick: Callable, items: list[Value]) -> Value:
         raise Refused("min, max of tensors", "write torch.minimum, torch.maximum, x.amax(-1) or x.clamp(min=…)")
     if not items or not all(isinstance(item, Number) for item in items):
         raise Ends
+    not_counted(*items)
     known = [item.value for item in items]
     if None in known:
         return Number(None, all(item.whole for item in items), max(item.bits for item in items))

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from video2reward.sim.dry_builtins import BUILTINS, UNKNOWN, builtin, calculated
-from video2reward.sim.dry_torch import METHODS, TORCH, call
-from video2reward.sim.dry_values import (
+from video2reward.sim.dry.builtins import BUILTINS, UNKNOWN, builtin, calculated
+from video2reward.sim.dry.torch_table import METHODS, TORCH, call
+from video2reward.sim.dry.values import (
     Dim,
     Dots,
     Dtype,
@@ -34,7 +34,10 @@ from video2reward.sim.dry_values import (
     Tensor,
     Text,
     Value,
+    apart,
+    dim_number,
     integer,
+    not_counted,
     number,
 )
 
@@ -158,6 +161,7 @@ class Contract:
             raise Refused(f"{min(unknown)}= in {name}", f"it takes {', '.join(known.keywords) or 'the state alone'}")
         if len(arguments) != 1 or not isinstance(arguments[0], State) or not known.needed <= set(keywords):
             raise Refused(f"{name}(…)", f"write {name}({', '.join(['s', *(f'{word}=…' for word in known.keywords)])})")
+        not_counted(*keywords.values())
         for word, value in keywords.items():
             parts = value.items if isinstance(value, Items) else [value]
             if len(parts) > 64 or not all(isinstance(part, Number) for part in parts):
@@ -168,7 +172,7 @@ class Contract:
 @functools.cache
 def read_contract() -> Contract:
     """Read the state's fields and the ready-made terms from the contract's files, without running them."""
-    room = Path(__file__).parent
+    room = Path(__file__).parent.parent
     fields: dict[str, tuple[str, ...] | None] = {}
     for node in ast.parse((room / "contract.py").read_text(encoding="utf-8")).body:
         if isinstance(node, ast.ClassDef) and node.name == "RewardState":
@@ -227,13 +231,15 @@ def indexed(x: Tensor, index: list[Value]) -> Value:
         if isinstance(part, Slice):
             out.append(_sliced(dim, part))
         elif isinstance(part, Number):
+            apart((dim,), [0], "an index into")
             if isinstance(part.value, bool):
                 raise Refused(f"[{part.value}]", "write None for a new axis")
             at = integer(part)
-            if dim != N and not -dim <= at < dim:
+            if not -dim <= at < dim:
                 raise Ends
         else:
             out += _picked(part)
+            apart((dim,), [0], "an index into")
             picked += 1
     if picked > 1 or picked and any(isinstance(part, Number) for part in index):
         raise Refused("an index of several lists", "pick along one axis, with slices elsewhere")
@@ -257,6 +263,9 @@ def _picked(part: Value) -> tuple[Dim, ...]:
 def _sliced(dim: Dim, part: Slice) -> Dim:
     bounds = [None if bound is None else bound for bound in (part.start, part.stop, part.step)]
     if dim == N:
+        whole = (number(0), dim_number(N), number(1))
+        if any(bound not in (None, usual) for bound, usual in zip(bounds, whole, strict=True)):
+            apart((N,), [0], "a slice of")
         return N
     known = [None if bound is None else integer(bound) for bound in bounds]
     if known[2] is not None and known[2] <= 0:

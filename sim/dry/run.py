@@ -8,11 +8,15 @@ mean; where an `if` hangs on something that only the run knows, both ways are fo
 from __future__ import annotations
 
 import ast
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from video2reward.sim.dry_eval import MAX_DEPTH, Expressions, RefusedAt, kept, key_of
-from video2reward.sim.dry_values import (
+from video2reward.sim.dry.arithmetic import binary, truth
+from video2reward.sim.dry.effort import MAX_DEPTH
+from video2reward.sim.dry.expressions import Expressions, RefusedAt
+from video2reward.sim.dry.lists import count, freeze, joined, kept, key_of
+from video2reward.sim.dry.values import (
     Closure,
     Ends,
     Items,
@@ -24,10 +28,7 @@ from video2reward.sim.dry_values import (
     Table,
     Tensor,
     Value,
-    count,
-    freeze,
     integer,
-    joined,
     shown,
 )
 
@@ -80,7 +81,7 @@ class DryRun(Expressions):
 
     def _statement(self, node: ast.stmt, scope: Scope) -> _Return | str | None:
         try:
-            self._step()
+            self.effort.step()
             return getattr(self, f"_do_{type(node).__name__.lower()}")(node, scope)
         except Refused as refused:
             raise RefusedAt(node.lineno, refused.construct, refused.cure) from None
@@ -124,14 +125,16 @@ class DryRun(Expressions):
     def _do_augassign(self, node: ast.AugAssign, scope: Scope) -> None:
         # The reward is run as x = x + y, which changes no tensor in place.
         old = self._eval(_as_loaded(node.target), scope)
-        value = self._binary(type(node.op), old, self._eval(node.value, scope))
-        self._weigh(value)
+        value = binary(type(node.op), old, self._eval(node.value, scope), self.effort)
+        self.effort.weigh(value)
         self._bind(node.target, value, scope)
 
     def _do_if(self, node: ast.If, scope: Scope) -> _Return | str | None:
-        known = self._truth(self._eval(node.test, scope))
+        known = truth(self._eval(node.test, scope))
         if known is not None:
             return self._block(node.body if known else node.orelse, scope)
+        # Each way has the names to itself, and what they come to is put together again.
+        self.effort.step(3 * len(scope))
         before, ways, left = dict(scope), [], []
         for body in (node.body, node.orelse):
             scope.clear()
@@ -157,7 +160,7 @@ class DryRun(Expressions):
 
     def _do_for(self, node: ast.For, scope: Scope) -> _Return | None:
         for item in self._iterate(self._eval(node.iter, scope)):
-            self._step()
+            self.effort.step()
             self._bind(node.target, item, scope)
             left = self._block(node.body, scope)
             if left == "break":
@@ -202,7 +205,7 @@ class DryRun(Expressions):
         every = {*names, *(a.arg for a in args.kwonlyargs)}
         if len(arguments) > len(names) or not set(keywords) <= every - set(names[: len(arguments)]):
             raise Ends
-        scope = Scope(function.scope)
+        scope = Scope(function.scope, _own_names(node))
         scope.update({**function.defaults, **dict(zip(names, arguments, strict=False)), **keywords})
         if every - set(scope):
             raise Ends
@@ -217,6 +220,22 @@ class DryRun(Expressions):
         for other in self._maybe_returned.pop():
             value = joined(value, other)
         return value
+
+
+@functools.lru_cache(maxsize=512)
+def _own_names(function: ast.FunctionDef | ast.Lambda) -> frozenset[str]:
+    """Return the names that a function binds in its own statements; comprehensions and functions in it have theirs."""
+    found: set[str] = set()
+    rest: list[ast.AST] = [] if isinstance(function, ast.Lambda) else list(function.body)
+    while rest:
+        node = rest.pop()
+        if isinstance(node, ast.FunctionDef):
+            found.add(node.name)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+        elif not isinstance(node, ast.Lambda | ast.ListComp | ast.DictComp | ast.GeneratorExp):
+            rest += ast.iter_child_nodes(node)
+    return frozenset(found)
 
 
 def _as_loaded(target: ast.expr) -> ast.expr:

@@ -142,17 +142,22 @@ class Closure:
 
 
 class Scope(dict):
-    """The names that are bound in a function, and the scope around it."""
+    """The names that are bound in a function, and the scope around it.
 
-    def __init__(self, parent: Scope | None = None) -> None:
+    `own` are the function's names wherever it binds them: before that, Python does not look for them further out.
+    """
+
+    def __init__(self, parent: Scope | None = None, own: frozenset[str] = frozenset()) -> None:
         super().__init__()
-        self.parent = parent
+        self.parent, self.own = parent, own
 
     def find(self, name: str) -> Value | None:
         scope: Scope | None = self
         while scope is not None:
             if name in scope:
                 return scope[name]
+            if name in scope.own:
+                return None
             scope = scope.parent
         return None
 
@@ -202,6 +207,7 @@ def kind_of(value: Value) -> Kind:
     if isinstance(value, Tensor):
         return value.kind
     if isinstance(value, Number):
+        not_counted(value)
         return "bool" if isinstance(value.value, bool) else "int" if value.whole else "float"
     raise Ends
 
@@ -211,8 +217,30 @@ def shape_of(value: Value) -> tuple[Dim, ...]:
     if isinstance(value, Tensor):
         return value.shape
     if isinstance(value, Number):
+        not_counted(value)
         return ()
     raise Ends
+
+
+def not_counted(*values: Value) -> None:
+    """Refuse to compute with the number of environments, by which a trial could be told from a training."""
+    for value in values:
+        if isinstance(value, Number) and value.is_num_envs:
+            raise Refused(
+                "the number of environments computed with",
+                "a reward is the same however many there are; it serves as a size alone, as in torch.zeros(x.shape[0])",
+            )
+        if isinstance(value, Items):
+            not_counted(*value.items)
+
+
+def apart(shape: tuple[Dim, ...], axes: Iterable[int], what: str) -> None:
+    """Refuse what works along the axis of the environments: each is computed by itself, as if it were alone."""
+    if any(shape[axis] == N for axis in axes if axis < len(shape)):
+        raise Refused(
+            f"{what} {shown(shape)}",
+            "it mixes environments; work over features (dim=-1), never over environments",
+        )
 
 
 def number(value: int | float) -> Number:
@@ -237,11 +265,13 @@ def integer(value: Value) -> int:
     return int(value.value)
 
 
-def size(value: Value) -> Dim:
+def size(value: Value, least: int = 0) -> Dim:
     """Return a size: a known whole number or num_envs."""
     if isinstance(value, Number) and value.is_num_envs:
         return N
     length = integer(value)
+    if length < least:
+        raise Ends
     if length > MAX_PER_ENV:
         raise Refused(f"the size {length}", f"a tensor has at most {MAX_PER_ENV} numbers per environment")
     return length
@@ -250,54 +280,6 @@ def size(value: Value) -> Dim:
 def dim_number(dim: Dim) -> Number:
     """Return a dimension as the number a reward sees."""
     return number(dim) if isinstance(dim, int) else Number(None, True, 24, True)
-
-
-def count(value: Value) -> int:
-    """Return how many values something holds, itself included."""
-    total, rest = 0, [value]
-    while rest:
-        total += 1
-        top = rest.pop()
-        if isinstance(top, Items):
-            rest += top.items
-        elif isinstance(top, Table):
-            rest += top.items.values()
-        if total > MAX_ITEMS:
-            raise Refused("a list this long", f"a list or dictionary holds at most {MAX_ITEMS} values in all")
-    return total
-
-
-def freeze(value: Value) -> None:
-    """Mark what outlives the step as unchangeable, with all it holds."""
-    rest = [value]
-    while rest:
-        top = rest.pop()
-        if isinstance(top, Items | Table) and not top.frozen:
-            top.frozen = True
-            rest += top.items if isinstance(top, Items) else top.items.values()
-        elif isinstance(top, Closure):
-            rest += top.defaults.values()
-
-
-def joined(one: Value, other: Value) -> Value:
-    """Return what is known of a value that is one or the other. Raises Refused where they have nothing in common."""
-    if one is other:
-        return one
-    if isinstance(one, Items) and isinstance(other, Items) and not (one.is_list or other.is_list):
-        if len(one.items) == len(other.items) and one.names == other.names:
-            return Items([joined(a, b) for a, b in zip(one.items, other.items, strict=True)], names=one.names)
-    # Two lists that are equal now are still two: what is added to one is not in the other.
-    if not isinstance(one, Items | Table) and one == other and type(_known(one)) is type(_known(other)):
-        return one
-    if isinstance(one, Number) and isinstance(other, Number):
-        return Number(None, one.whole and other.whole, max(one.bits, other.bits))
-    if isinstance(one, Tensor) and isinstance(other, Tensor) and one.shape == other.shape:
-        return Tensor(one.shape, highest((one.kind, other.kind)))
-    raise Refused("a value of two kinds", "both ways of an if give tensors of one shape")
-
-
-def _known(value: Value) -> object:
-    return value.value if isinstance(value, Number) else None
 
 
 def shown(shape: tuple[Dim, ...]) -> str:
