@@ -10,7 +10,6 @@ import os
 import secrets
 import socket
 import tempfile
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -49,7 +48,7 @@ class Canaries:
 
     root: Path
     secret: str = field(default_factory=lambda: f"canary-{secrets.token_hex(8)}")
-    calls: list[str] = field(default_factory=list)
+    listeners: list[socket.socket] = field(default_factory=list)
     port: int = 0
 
     @property
@@ -83,7 +82,7 @@ class Canaries:
             found.append("changed a file outside")
         if self.secret_file.exists() and self.secret_file.stat().st_mode & 0o777 != 0o600:
             found.append("changed the rights of a file outside")
-        if self.calls:
+        if _called(self.listeners):
             found.append("reached the network")
         if self.secret in words or any(self.secret in text for text in _left_texts(self.inside)):
             found.append("read a secret")
@@ -102,22 +101,17 @@ def canaries() -> Iterator[Canaries]:
         birds.secret_file.write_text(birds.secret, encoding="utf-8")
         birds.secret_file.chmod(0o600)
         os.environ["V2R_CANARY_API_KEY"] = birds.secret
-        listeners = [socket.socket(socket.AF_INET, kind) for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM)]
-        listeners[0].bind(("127.0.0.1", 0))
-        birds.port = listeners[0].getsockname()[1]
-        listeners[1].bind(("127.0.0.1", birds.port))
-        listeners[0].listen()
-        for listener in listeners:
-            listener.settimeout(0.2)
-        stop = threading.Event()
-        thread = threading.Thread(target=_listen, args=(listeners, birds.calls, stop), daemon=True)
-        thread.start()
+        birds.listeners = [socket.socket(socket.AF_INET, kind) for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM)]
+        birds.listeners[0].bind(("127.0.0.1", 0))
+        birds.port = birds.listeners[0].getsockname()[1]
+        birds.listeners[1].bind(("127.0.0.1", birds.port))
+        birds.listeners[0].listen()
+        for listener in birds.listeners:
+            listener.setblocking(False)
         try:
             yield birds
         finally:
-            stop.set()
-            thread.join()
-            for listener in listeners:
+            for listener in birds.listeners:
                 listener.close()
             os.environ.pop("V2R_CANARY_API_KEY", None)
 
@@ -188,18 +182,20 @@ def _how(code: int | None, words: str) -> str:
     return last or f"ended with {code}"
 
 
-def _listen(listeners: list[socket.socket], calls: list[str], stop: threading.Event) -> None:
-    while not stop.is_set():
-        for listener in listeners:
-            try:
+def _called(listeners: Sequence[socket.socket]) -> bool:
+    """Say whether anybody called; the kernel keeps calls until they are asked for, so that none is missed."""
+    called = False
+    for listener in listeners:
+        try:
+            while True:
                 if listener.type == socket.SOCK_STREAM:
-                    connection, _ = listener.accept()
-                    connection.close()
+                    listener.accept()[0].close()
                 else:
                     listener.recv(1024)
-                calls.append("call")
-            except TimeoutError:
-                continue
+                called = True
+        except BlockingIOError:
+            continue
+    return called
 
 
 def _left_texts(folder: Path) -> Iterator[str]:

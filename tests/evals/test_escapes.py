@@ -39,8 +39,8 @@ def test_canaries_notice_a_file_a_call_and_a_secret():
     with canaries() as birds:
         assert birds.got_out("nothing") == []
         (birds.outside / "x").touch()
-        with socket.create_connection(("127.0.0.1", birds.port)) as call:
-            call.recv(1)
+        with socket.create_connection(("127.0.0.1", birds.port)):
+            pass
         (birds.inside / "loot.txt").write_text(birds.secret)
         said = " ".join(birds.got_out(f"here: {birds.secret}"))
     assert "wrote x outside" in said and "reached the network" in said and "read a secret" in said
