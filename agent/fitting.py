@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from video2reward.agent.authors import PriorReward
-from video2reward.agent.offline import first_recipe, mend, recipe_of
+from video2reward.agent.offline import ADDED_WEIGHTS, compose, first_recipe, mend, recipe_of
 from video2reward.memory.records import MotionTarget, RewardDraft, RewardTerm
 
 # In the order of what tells a term apart: most terms call `footfall_match`, few are only that.
@@ -46,7 +46,8 @@ def fit_weights(parent: PriorReward, target: MotionTarget, author: str) -> Rewar
         return None
     kinds = {term.name: kind_of(term) for term in draft.terms}
     before = recipe_of(draft, target)
-    known = {kind: term.weight for term in reversed(draft.terms) if (kind := kinds[term.name]) in before.weights}
+    mendable = {*before.weights, *ADDED_WEIGHTS}
+    known = {kind: term.weight for term in reversed(draft.terms) if (kind := kinds[term.name]) in mendable}
     before = type(before)(before.aimed_duty, before.swing_height, {**first_recipe(target).weights, **known})
     after, edits = mend(before, target, critique)
     terms = []
@@ -59,6 +60,8 @@ def fit_weights(parent: PriorReward, target: MotionTarget, author: str) -> Rewar
             body = _DUTY.sub(lambda match, aimed=aimed: aimed, body)
         body = scaled_swing(body, after.swing_height / before.swing_height)
         terms.append(term.model_copy(update={"weight": round(term.weight * factor, 4), "body": body}))
+    added = tuple(term for term in compose(target, after) if term.name not in before.weights)
+    terms += [term for term in added if term.name not in {known.name for known in draft.terms}]
     if tuple(terms) == draft.terms:
         return None
     return RewardDraft(

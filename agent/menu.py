@@ -27,7 +27,8 @@ def menu(target: MotionTarget, parent: PriorReward | None = None) -> tuple[Rewar
         recipe = recipe_of(parent.draft, target)
         if parent.attempt.critique:
             recipe, _ = mend(recipe, target, parent.attempt.critique)
-    return compose(target, recipe) + _EXTRA
+    there = compose(target, recipe)
+    return there + tuple(term for term in _EXTRA if term.name not in recipe.weights)
 
 
 def menu_text(terms: tuple[RewardTerm, ...]) -> str:

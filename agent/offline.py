@@ -43,6 +43,8 @@ _WEIGHTS = {
     "knees": -4.0,
     "soles": -1.0,
 }
+ADDED_WEIGHTS = {"slip": -0.1}
+"""What a recipe begins without, and is given once the critique blames it."""
 
 
 _NUM_VARIATIONS = 4
@@ -168,7 +170,8 @@ def recipe_of(draft: RewardDraft | None, target: MotionTarget) -> Recipe:
             recipe = replace(recipe, aimed_duty=aimed)
     if match := re.search(r"\bswing_height=([\d.]+)", text):
         recipe = replace(recipe, swing_height=float(match[1]))
-    known = {term.name: term.weight for term in draft.terms if term.name in recipe.weights}
+    names = {*recipe.weights, *ADDED_WEIGHTS}
+    known = {term.name: term.weight for term in draft.terms if term.name in names}
     return replace(recipe, weights={**recipe.weights, **known})
 
 
@@ -176,8 +179,13 @@ def mend(recipe: Recipe, target: MotionTarget, critique: Critique) -> tuple[Reci
     """Change the numbers that the critique blames; return the new recipe and a sentence for each change."""
     robot, edits, weights = critique.robot, [], dict(recipe.weights)
     failed = {gate.name for gate in critique.gates if not gate.passed}
+    blamed = {finding.quantity.partition(".")[0] for finding in critique.findings if finding.source == "physics"}
 
     def scale(term: str, factor: float, limit: float, why: str) -> None:
+        if term not in weights:
+            weights[term] = ADDED_WEIGHTS[term]
+            edits.append(f"{why}: {term} {weights[term]:g} is new")
+            return
         old = weights[term]
         weights[term] = round(max(-limit, min(limit, old * factor)), 4)
         if weights[term] != old:
@@ -200,6 +208,8 @@ def mend(recipe: Recipe, target: MotionTarget, critique: Critique) -> tuple[Reci
         scale("wobble", 1.5, 0.3, "the trunk wobbled before falls")
     if "posture" in failed:
         scale("height", 1.6, 25.0, "the trunk sank or touched the ground")
+    if "body_contact" in blamed:
+        scale("knees", 1.6, 16.0, "a part other than a foot touched the ground")
     swing = recipe.swing_height
     if "strict_steps" in failed:
         swing = round(min(swing * 1.25, 0.35), 3)
@@ -207,6 +217,13 @@ def mend(recipe: Recipe, target: MotionTarget, critique: Critique) -> tuple[Reci
         scale("footfalls", 1.25, 5.0, "feet did not follow the clock")
     if robot.chatter and max(robot.chatter) > 0.15:
         scale("chatter", 1.5, 20.0, f"feet bounced: {max(robot.chatter):.0%} more touchdowns than steps")
+    if "chatter" in blamed:
+        scale("landing", 1.5, 2.0, "feet that land hard bounce")
+        scale("liftoff", 1.5, 4.0, "feet touched the ground again as they left it")
+    if "slip" in blamed:
+        scale("slip", 2.0, 0.8, "feet slid while they stood")
+    if "drift" in blamed:
+        scale("heading", 1.5, 2.0, "it did not go straight")
     if critique.similarity.E_phi > 0.04:
         scale("footfalls", 1.3, 5.0, f"phases are {critique.similarity.E_phi:.2f} of a stride off")
     if target.speed_m_s and abs(robot.speed_m_s / target.speed_m_s - 1.0) > 0.06:
@@ -265,6 +282,7 @@ def compose(target: MotionTarget, recipe: Recipe) -> tuple[RewardTerm, ...]:
         "landing": ("duty_factor", "Set the feet down gently.", "return hard_landing(s)"),
         "knees": ("need: posture", "Keep the knees off the ground.", "return low_knees(s)"),
         "soles": ("need: posture", "Keep the soles level.", "return foot_tilt(s)"),
+        "slip": ("need: grip", "Stand still where the foot stands.", "return foot_slip(s)"),
     }  # fmt: skip
     return tuple(
         RewardTerm(name=name, weight=weight, serves=written[name][0], doc=written[name][1], body=written[name][2])

@@ -4,11 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from video2reward.agent.authors import AuthorBrief, PriorReward
+from video2reward.agent.fitting import fit_weights
 from video2reward.agent.offline import OfflineAuthor, compose, first_recipe, mend, recipe_of
 from video2reward.memory.records import (
     Attempt,
     Critique,
     Decision,
+    Finding,
     Gate,
     MotionTarget,
     Recollection,
@@ -137,6 +139,40 @@ def test_what_was_blamed_weighs_more(failed, gait, term, grows):
     mended, edits = mend(recipe, target, critique_of(target, failed, **gait))
     assert (abs(mended.weights[term]) > abs(recipe.weights[term])) is grows
     assert bool(edits) is grows
+
+
+@pytest.mark.parametrize(
+    ("quantity", "term", "before", "after"),
+    [
+        ("body_contact", "knees", -4.0, -6.4),
+        ("chatter.FL", "landing", -0.5, -0.75),
+        ("chatter.FL", "liftoff", -1.0, -1.5),
+        ("drift", "heading", 0.5, 0.75),
+        ("slip.RR", "slip", None, -0.1),
+        ("seen.slip", "slip", None, None),
+    ],
+)
+def test_what_the_critic_found_is_mended_by_the_term_that_is_about_it(quantity, term, before, after):
+    target = target_for()
+    recipe = first_recipe(target)
+    source = "a model" if quantity.startswith("seen") else "physics"
+    found = Finding(time_s=1.0, quantity=quantity, value=1.0, sentence="It is so.", source=source)
+    mended, edits = mend(recipe, target, critique_of(target).model_copy(update={"findings": (found,)}))
+    assert (recipe.weights.get(term), mended.weights.get(term)) == (before, after)
+    assert any(term in edit for edit in edits) is (before != after)
+
+
+def test_a_term_that_was_added_can_be_read_back_and_mended_further():
+    target = target_for()
+    recipe = first_recipe(target)
+    found = Finding(time_s=1.0, quantity="slip.RR", value=1.0, sentence="It slides.")
+    blamed = critique_of(target).model_copy(update={"findings": (found,)})
+    slipping, _ = mend(recipe, target, blamed)
+    draft = RewardDraft(terms=compose(target, slipping), rationale="", author="offline")
+    assert recipe_of(draft, target) == slipping
+    assert mend(slipping, target, blamed)[0].weights["slip"] == -0.2
+    fitted = fit_weights(prior(first_draft(target), target, blamed), target, "rules")
+    assert fitted.terms[-1].body == "return foot_slip(s)"
 
 
 def test_refining_starts_from_the_parents_policy_and_says_what_it_changed():

@@ -149,7 +149,10 @@ def test_feet_that_stand_too_shortly_are_aimed_longer_in_every_term():
 
 
 def test_where_no_rule_has_a_say_there_is_nothing_to_fit():
-    assert fit_weights(prior("A"), TARGET, "by rule") is None
+    good = prior("A")
+    critique = good.attempt.critique.model_copy(update={"findings": ()})
+    good = good.model_copy(update={"attempt": good.attempt.model_copy(update={"critique": critique})})
+    assert fit_weights(good, TARGET, "by rule") is None
 
 
 @pytest.mark.parametrize("missing", ["draft", "critique"])
