@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import ast
-import json
 import re
-import textwrap
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from video2reward.agent.bodies import plain_body, terms_in_code
+from video2reward.agent.objects import json_objects, why_no_object
 from video2reward.memory.records import RewardDraft, RewardTerm
 
-_MOST_BRACES = 60
-_THOUGHTS = re.compile(r"<(think|thinking|reasoning)>.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE)
-_WORDS = {"true": "True", "false": "False", "null": "None"}
+_TERMS = ("terms", "reward_terms", "components", "reward_components")
+_BODIES = ("body", "code", "function", "expression", "source")
+_WEIGHTS = ("weight", "scale", "coefficient")
+_DEEPEST_WRAPPER = 3
 
 
 class BadAnswer(Exception):
@@ -50,183 +50,90 @@ def answer_schema() -> dict[str, Any]:
 
 
 def read_answer(text: str) -> RewardAnswer:
-    """Read an answer: plain JSON, JSON in a fence or in prose, or a reward file in Python. Raises BadAnswer."""
+    """Read an answer: an object in whatever wrapping, or a reward in Python. Raises BadAnswer."""
     if not text.strip():
         raise BadAnswer("it is empty.")
     problems: list[str] = []
     for value in json_objects(text):
         try:
-            return RewardAnswer.model_validate(_as_asked(value))
+            return RewardAnswer.model_validate(_as_asked(_unwrapped(value)))
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"]) or "the answer"
             problems.append(f"{where}: {first['msg']}.")
-    if answer := _from_python(text):
-        return answer
-    raise BadAnswer(problems[0] if problems else _why_no_json(text))
-
-
-def json_objects(text: str) -> list[dict[str, Any]]:
-    """Return the objects that a text holds, the likeliest first, whatever is around them and however they are quoted.
-
-    Thoughts between tags are passed over, unless nothing is left without them.
-    """
-    spoken = _THOUGHTS.sub("", text)
-    found: list[dict[str, Any]] = []
-    for part in _parts(spoken if spoken.strip() else text):
-        value = _loaded(part)
-        if isinstance(value, list) and value and all(isinstance(item, dict) and "weight" in item for item in value):
-            value = {"terms": value}
-        if isinstance(value, dict) and value not in found:
-            found.append(value)
-    return sorted(found, key=lambda value: "terms" not in value and "reward" not in value)
+    if terms := terms_in_code(text):
+        return RewardAnswer(rationale="Written as code.", terms=[TermAnswer(**term._asdict()) for term in terms[:24]])
+    raise BadAnswer(problems[0] if problems else why_no_object(text))
 
 
 def draft_from(answer: RewardAnswer, *, author: str, parent: str | None, edits_of_parent: bool) -> RewardDraft:
-    """Return the draft that an answer means. Raises BadAnswer where a body is no function body."""
+    """Return the draft that an answer means, its terms under names that can be used, its costs below zero."""
+    from video2reward.tools.write_reward import is_cost, term_names
+
+    names = term_names([term.name for term in answer.terms])
+    terms, edits = [], list(answer.edits) if edits_of_parent else []
+    for name, term in zip(names, answer.terms, strict=True):
+        body, weight = plain_body(term.body), term.weight
+        if weight > 0 and is_cost(body):
+            weight = -weight
+            edits.append(f"{name} is a cost: its weight {term.weight:g} was taken as {weight:g}")
+        terms.append(RewardTerm(name=name, weight=weight, serves=term.serves or "not said", doc=term.doc, body=body))
     return RewardDraft(
-        terms=tuple(
-            RewardTerm(
-                name=term.name.strip(),
-                weight=term.weight,
-                serves=term.serves or "not said",
-                doc=term.doc,
-                body=plain_body(term.body),
-            )
-            for term in answer.terms
-        ),
+        terms=tuple(terms),
         rationale=answer.rationale or "The author gave no reason.",
         author=author,
         parent=parent,
-        edits=tuple(answer.edits) if edits_of_parent else (),
+        edits=tuple(edits),
         warm_start=parent if answer.start_from_parent_policy else None,
     )
 
 
-def plain_body(body: str) -> str:
-    """Return the statements of a body, without the fence, the `def` line or the uneven indent around them."""
-    if fence := re.search(r"```(?:python|py)?\s*\n(.*?)```", body, re.DOTALL):
-        body = fence[1]
-    body = body.replace("\t", "    ").strip("\n").rstrip()
-    if "def " in body and (function := _only_function(body)):
-        return function
-    lines = body.split("\n")
-    if len(lines) > 1 and not lines[0].startswith(" ") and all(line.startswith("  ") or not line for line in lines[1:]):
-        # The first line lost its indent and the others kept theirs, unless it opens a block of its own.
-        if not lines[0].rstrip().endswith((":", "(", "[", "{", ",", "\\")):
-            body = lines[0] + "\n" + textwrap.dedent("\n".join(lines[1:]))
-    body = textwrap.dedent(body)
-    try:
-        ast.parse(body.strip(), mode="eval")
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return body
-    return f"return {body.strip()}"
+def _unwrapped(value: dict[str, Any], depth: int = 0) -> dict[str, Any]:
+    """Return the object that has the terms: it may be wrapped, as in a call of a tool, even as text."""
+    if any(name in value for name in _TERMS) or depth == _DEEPEST_WRAPPER:
+        return value
+    for inner in value.values():
+        if isinstance(inner, str) and inner.lstrip().startswith("{"):
+            inner = next(iter(json_objects(inner)), None)
+        elif isinstance(inner, list):
+            inner = next((item for item in inner if isinstance(item, dict)), None)
+        if isinstance(inner, dict) and any(name in (found := _unwrapped(inner, depth + 1)) for name in _TERMS):
+            return found
+    return value
 
 
 def _as_asked(value: dict[str, Any]) -> dict[str, Any]:
-    """Bring the forms that models like to the one that was asked for: a wrapper, terms by name, lines as a list."""
-    for wrapper in ("reward", "answer", "reward_function"):
-        if isinstance(value.get(wrapper), dict) and "terms" not in value:
-            value = value[wrapper]
-    terms = value.get("terms")
+    """Bring the forms that models like to the one that was asked for: terms by name, lines as a list, other names."""
+    value = {name: item for name, item in value.items() if item is not None}
+    terms = next((value[name] for name in _TERMS if name in value), None)
     if isinstance(terms, dict):
         terms = [{"name": name, **term} for name, term in terms.items() if isinstance(term, dict)]
     if not isinstance(terms, list):
         return value
+    weights = value.get("weights") if isinstance(value.get("weights"), dict) else {}
     plain = []
     for term in terms:
         if not isinstance(term, dict):
             return value
-        body = next((term[key] for key in ("body", "code", "function") if key in term), None)
-        plain.append({**term, "body": "\n".join(map(str, body)) if isinstance(body, list) else body})
+        term = {name: item for name, item in term.items() if item is not None}
+        body = next((term[key] for key in _BODIES if key in term), None)
+        term["body"] = "\n".join(map(str, body)) if isinstance(body, list) else body
+        weight = next((term[key] for key in _WEIGHTS if key in term), weights.get(term.get("name")))
+        term["weight"] = _number(weight)
         for key in ("serves", "doc"):
             if isinstance(term.get(key), list):
-                plain[-1][key] = ", ".join(map(str, term[key]))
+                term[key] = ", ".join(map(str, term[key]))
+        plain.append(term)
     edits = value.get("edits", [])
     edits = [edits] if isinstance(edits, str) and edits else edits or []
-    return {**value, "terms": plain, "edits": [str(edit) for edit in edits]}
+    return {**value, "terms": plain, "edits": [str(edit) for edit in edits] if isinstance(edits, list) else []}
 
 
-def _parts(text: str) -> list[str]:
-    """Return the parts of a text that may be an object, the likeliest first."""
-    found = [text.strip()]
-    found += re.findall(r"```[a-z]*\s*\n(.*?)```", text, re.DOTALL)
-    start, end = text.find("{"), text.rfind("}")
-    if 0 <= start < end:
-        found.append(text[start : end + 1])
-    # Prose before the object may hold braces of its own.
-    found += [text[brace.start() : end + 1] for brace in list(re.finditer(r"\{", text))[:_MOST_BRACES]]
-    return [part.strip() for part in dict.fromkeys(found) if part.strip()[:1] in ("{", "[")]
-
-
-def _loaded(part: str) -> Any:
-    """Return what a text means as JSON, or as JSON with commas too many, or as a Python literal; None otherwise."""
-    for attempt in (part, re.sub(r",(\s*[}\]])", r"\1", part)):
-        try:
-            return json.JSONDecoder(strict=False).raw_decode(attempt)[0]
-        except (ValueError, RecursionError):
-            continue
-    try:
-        return ast.literal_eval(re.sub(r"\b(true|false|null)\b", lambda word: _WORDS[word[1]], part))
-    except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
-        return None
-
-
-def _why_no_json(text: str) -> str:
-    start = text.find("{")
-    if start < 0:
-        return "it holds no JSON object."
-    try:
-        json.loads(text[start : text.rfind("}") + 1] or text[start:], strict=False)
-    except json.JSONDecodeError as error:
-        return f"it is not JSON: {error.msg} at line {error.lineno}."
-    except (ValueError, RecursionError) as error:
-        return f"it is not JSON that can be read: {str(error)[:80]}."
-    return "it holds no reward."
-
-
-def _from_python(text: str) -> RewardAnswer | None:
-    """Read a reward file in Python, which small models write whatever they are asked for."""
-    for code in re.findall(r"```(?:python|py)?\s*\n(.*?)```", text, re.DOTALL) or [text]:
-        try:
-            tree = ast.parse(textwrap.dedent(code))
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            continue
-        terms = [term for node in tree.body if isinstance(node, ast.FunctionDef) and (term := _term_of(node))]
-        if terms:
-            return RewardAnswer(rationale="Written as a file.", terms=terms)
-    return None
-
-
-def _term_of(node: ast.FunctionDef) -> TermAnswer | None:
-    for call in node.decorator_list:
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "term":
-            try:
-                given = {item.arg: ast.literal_eval(item.value) for item in call.keywords}
-                return TermAnswer(
-                    name=node.name,
-                    weight=float(given["weight"]),
-                    serves=str(given.get("serves", "not said")),
-                    doc=ast.get_docstring(node) or "",
-                    body=_statements(node),
-                )
-            except (KeyError, TypeError, ValueError):
-                return None
-    return None
-
-
-def _only_function(code: str) -> str | None:
-    try:
-        tree = ast.parse(textwrap.dedent(code))
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return None
-    functions = [node for node in tree.body if isinstance(node, ast.FunctionDef)]
-    return _statements(functions[0]) if len(functions) == 1 else None
-
-
-def _statements(node: ast.FunctionDef) -> str:
-    body = node.body[1:] if ast.get_docstring(node) is not None else node.body
-    return "\n".join(ast.unparse(statement) for statement in body)
+def _number(weight: Any) -> Any:
+    """Return the number that a weight in words begins with: "2.0 (the backbone)"."""
+    if isinstance(weight, str) and (match := re.match(r"\s*([-+]?\d+(?:\.\d+)?(?:e-?\d+)?)(?![\d.])", weight)):
+        return float(match[1])
+    return weight
 
 
 def _strict(schema: Any) -> Any:

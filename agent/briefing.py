@@ -27,9 +27,10 @@ def system_prompt(target: MotionTarget, mode: PromptMode, direction: Direction) 
     """Return the standing part: the job, the answer's form, the contract as the code states it, a whole answer."""
     robot = robot_config(target.robot)
     if mode == "menu":
-        usual = len(compose(target, first_recipe(target)))
-        ready = menu_text(menu(target, direction.parent))
-        return prompts.fill(prompts.load("author_menu"), menu=ready, usual=str(usual))
+        usual, ready = len(compose(target, first_recipe(target))), menu(target, direction.parent)
+        chosen = [{"number": number, "weight": term.weight} for number, term in enumerate(ready[:usual], 1)]
+        example = json.dumps({"rationale": "why", "terms": chosen})
+        return prompts.fill(prompts.load("author_menu"), menu=menu_text(ready), usual=str(usual), example=example)
     if mode == "short":
         terms = {term.name: term for term in compose(target, first_recipe(target))}
         return prompts.fill(
@@ -55,10 +56,13 @@ def task_prompt(
     brief: AuthorBrief, direction: Direction, before: list[str], *, mode: PromptMode = "full", pictures: bool = False
 ) -> str:
     """Return one candidate's task; `before` are the rationales of the candidates that this one shall differ from."""
+    from video2reward.tools.sizes import sizes_text
+
     return prompts.fill(
         prompts.load("author_task"),
         robot=_robot(robot_config(brief.target.robot), short=mode != "full"),
         motion=_motion(brief.target, brief.gait if mode == "full" else None, short=mode != "full"),
+        sizes=prompts.fill(prompts.load("author_sizes"), sizes=sizes_text(brief.target)) if mode == "full" else "",
         history=history(brief, direction, mode),
         task=_task(brief, direction, before, pictures=pictures),
     )

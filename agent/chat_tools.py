@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
-from video2reward.agent.answers import BadAnswer, TermAnswer, plain_body
+from video2reward.agent.answers import RewardAnswer, TermAnswer, draft_from
 from video2reward.agent.desk import Desk
 from video2reward.agent.wishes import wished
 from video2reward.memory import runs
 from video2reward.memory.errors import BadInput, V2RError
-from video2reward.memory.records import MotionTarget, RewardDraft, RewardTerm, Steering
+from video2reward.memory.records import MotionTarget, Steering
 
 
 def chat_tools(desk: Desk) -> list[Any]:
@@ -125,7 +125,7 @@ def _sentence(function: Callable[..., str]) -> Callable[..., str]:
         except ValidationError as error:
             first = error.errors()[0]
             return f"That cannot be done: {'.'.join(map(str, first['loc']))}: {first['msg']}."
-        except (V2RError, BadAnswer, OSError, ValueError) as error:
+        except (V2RError, OSError, ValueError) as error:
             return f"That cannot be done: {error}"
 
     return said
@@ -142,13 +142,8 @@ def _write_reward(desk: Desk, run: Path | None, terms: list[TermAnswer], rationa
     if run is None:
         raise BadInput("there is no run whose motion the reward could be for.", "Start one, or name it.")
     target = runs.load(MotionTarget, run / "target.json")
-    draft = RewardDraft(
-        terms=tuple(
-            RewardTerm(name=t.name, weight=t.weight, serves=t.serves, doc=t.doc, body=plain_body(t.body)) for t in terms
-        ),
-        rationale=rationale,
-        author="chat",
-    )
+    answer = RewardAnswer(terms=terms, rationale=rationale)
+    draft = draft_from(answer, author="chat", parent=None, edits_of_parent=False)
     number = 1 + sum(1 for _ in (desk.home / "rewards").glob("R*"))
     folder = desk.home / "rewards" / f"R{number}"
     program = write_reward(draft, target, folder, attempt=folder.name)

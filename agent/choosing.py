@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 from pydantic import ValidationError
 from video2reward import prompts
-from video2reward.agent.answers import json_objects
 from video2reward.agent.kept import Message
 from video2reward.agent.model import ModelClient, PromptTooLong
+from video2reward.agent.objects import json_objects
 from video2reward.memory.errors import AuthorFailed
 from video2reward.memory.records import Attempt, Decision, Record
 

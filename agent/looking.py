@@ -11,11 +11,11 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from video2reward import prompts
-from video2reward.agent.answers import json_objects
 from video2reward.agent.authors import Bill, Usage
 from video2reward.agent.kept import Message
 from video2reward.agent.llm import require_server
 from video2reward.agent.model import ModelClient, PromptTooLong
+from video2reward.agent.objects import json_objects
 from video2reward.agent.settings import Settings, model_settings
 from video2reward.memory.errors import AuthorFailed, BadInput
 from video2reward.memory.records import Critique

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
-from video2reward.agent.answers import BadAnswer, json_objects
+from video2reward.agent.answers import BadAnswer
 from video2reward.agent.authors import PriorReward
+from video2reward.agent.objects import json_objects
 from video2reward.agent.offline import Recipe, compose, first_recipe, mend, recipe_of
 from video2reward.memory.records import MotionTarget, RewardDraft, RewardTerm
 

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FLOORS = {"prompts": 0, "memory": 1, "sim": 2, "tools": 3, "agent": 4, "evals": 5}
 # What a room may take from a lower one, where it may not take everything.
 NARROW = {
-    "agent": {"sim": {"video2reward.sim.config", "video2reward.sim.contract"}},
+    "agent": {"sim": {"video2reward.sim.config", "video2reward.sim.contract", "video2reward.sim.reward_text"}},
     "sim": {"memory": {"video2reward.memory.records", "video2reward.memory.errors", "video2reward.memory.runs",
                        "video2reward.memory"}},
 }  # fmt: skip

@@ -8,7 +8,9 @@ from __future__ import annotations
 import ast
 import json
 import keyword
+import re
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -145,6 +147,29 @@ def guard_problems(path: Path, robot: RobotConfig | None) -> list[Problem]:
     from video2reward.sim.guard import check_source
 
     return check_source(read_text(path), robot)
+
+
+def term_names(wanted: Sequence[str]) -> list[str]:
+    """Return names that terms can have, as near to the wanted ones as can be: words, no library's, none twice."""
+    library = _library_names()
+    taken, names = set(library), []
+    for name in wanted:
+        plain = re.sub(r"\W+", "_", name.strip(), flags=re.ASCII).strip("_").lower() or "term"
+        plain = f"term_{plain}" if plain[0].isdigit() or keyword.iskeyword(plain) else plain
+        plain = f"{plain}_term" if plain in library else plain
+        choices = (plain if number == 1 else f"{plain}_{number}" for number in range(1, len(wanted) + 2))
+        names.append(next(choice for choice in choices if choice not in taken))
+        taken.add(names[-1])
+    return names
+
+
+def is_cost(body: str) -> bool:
+    """Tell whether a body returns one of the ready-made costs as it is, which only a negative weight makes sense of."""
+    from video2reward.sim import terms
+
+    called = re.fullmatch(r"\s*return (\w+)\([^()]*(?:\([^()]*\)[^()]*)*\)\s*", body)
+    function = vars(terms).get(called[1]) if called and called[1] in _library_names() else None
+    return (getattr(function, "__doc__", "") or "").startswith(("Cost", "Count"))
 
 
 def examine(source: str, target: MotionTarget) -> TrialReport:
