@@ -11,11 +11,13 @@ import subprocess
 import tempfile
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import ValidationError
 from video2reward.memory.records import MotionTarget, TrialReport
-from video2reward.sim.config import card_json, robot_config
+from video2reward.memory.runs import write_atomic
+from video2reward.sim.config import ROBOTS, RobotConfig, card_json, robot_config
 from video2reward.tools.confine import confined, locked_environment
 
 TRIAL_MODULE = "video2reward.sim.trial"
@@ -78,8 +80,7 @@ class _Trials:
 
     def ask(self, text: str, target: MotionTarget) -> TrialReport | str:
         """Return the report on a reward; where the process is gone, its last words: another may be asked."""
-        # The robot goes along: the card of a foreign one lies where the box cannot look.
-        robot = card_json(robot_config(target.robot)).decode()
+        robot = card_json(self._in_the_box(robot_config(target.robot))).decode()
         line = json.dumps({"text": text, "target": target.model_dump(mode="json"), "robot": robot})
         answer = self._exchange(line.encode() + b"\n", TRIAL_TIMEOUT_S + (5.0 if self._warm else _START_S))
         if answer is None:
@@ -91,6 +92,15 @@ class _Trials:
             return TrialReport.model_validate_json(answer)
         except ValidationError:
             return TrialReport(problem="the trial gave no report that could be read.")
+
+    def _in_the_box(self, robot: RobotConfig) -> RobotConfig:
+        """Return the robot as the box can read it: card and model of a foreign one lie where it cannot look."""
+        if robot.name in ROBOTS:
+            return robot
+        # Anew each time: a reward that got as far as writing must not choose the next one's robot.
+        model = Path(self._folder.name) / "model.xml"
+        write_atomic(model, robot.mjcf_path.read_bytes())
+        return replace(robot, mjcf=str(model))
 
     def close(self) -> None:
         """End the process and everything in its box."""

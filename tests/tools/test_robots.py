@@ -128,3 +128,15 @@ def test_a_robot_that_was_adopted_is_found_by_its_name_and_queued_under_it(mjcf,
     assert resolve_robot("table", home) == resolve_robot(robot_config(card).title, home) == card
     (item,) = items_of([clip], [card])
     assert item.robot == card and item.name == f"01-dog-{robot_config(card).title}"
+
+
+def test_a_reward_for_an_adopted_robot_is_tried_in_the_box(mjcf, tmp_path):
+    from video2reward.agent.authors import AuthorBrief
+    from video2reward.agent.offline import OfflineAuthor
+    from video2reward.evals.robots import easy_motion
+    from video2reward.tools.write_reward import write_reward
+
+    target = easy_motion(robot_config(resolve_robot(str(mjcf), tmp_path / "home")))
+    draft = OfflineAuthor().propose(AuthorBrief(target=target, lap=1), 1, 0)[0]
+    program = write_reward(draft, target, tmp_path / "attempt", attempt="L1-C1")
+    assert (program.status, program.reason) == ("ok", "")
