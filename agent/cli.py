@@ -103,10 +103,14 @@ def _explain(error: Exception) -> int:
     return 1
 
 
+# EFBIG: a limit on the size of files, as some machines set it for each user.
+_FULL_OR_CLOSED = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)
+
+
 def _cannot_write(error: BaseException | None) -> str | None:
     """Return what is said where a full or closed disk is at the bottom of an error, else None."""
     while error is not None:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES):
+        if isinstance(error, OSError) and error.errno in _FULL_OR_CLOSED:
             return f"{error.strerror}: {error.filename or 'a file could not be written'}"
         # SQLite, which keeps the checkpoints, has words of its own for it.
         if type(error).__name__ == "OperationalError" and any(

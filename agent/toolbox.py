@@ -32,6 +32,10 @@ TrainingRow = Callable[[str, dict[str, object]], None]
 class Toolbox(Protocol):
     """What the nodes may do to the world."""
 
+    def get_ready(self) -> None:
+        """Start what tries rewards, without waiting for it: one will be written soon."""
+        ...
+
     def describe(self, request: RunRequest, run: Path, progress: ShareDone) -> ClipDescription:
         """Follow the subject of the clip and measure its gait; write what was found into the run folder."""
         ...
@@ -71,12 +75,15 @@ class Toolbox(Protocol):
 class Tools:
     """The real tools, each imported when it is first used."""
 
-    def describe(self, request: RunRequest, run: Path, progress: ShareDone) -> ClipDescription:
-        from video2reward.tools.describe import describe_clip
+    def get_ready(self) -> None:
         from video2reward.tools.trials import prepare
 
-        # The first reward is written soon after.
         prepare()
+
+    def describe(self, request: RunRequest, run: Path, progress: ShareDone) -> ClipDescription:
+        from video2reward.tools.describe import describe_clip
+
+        self.get_ready()
         _, description = describe_clip(
             request.clip,
             run,

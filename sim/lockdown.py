@@ -133,10 +133,9 @@ def main(argv: list[str] | None = None) -> int:
 
 def _run_behind_the_lock(path: Path, limits: Limits, seconds: float) -> dict[str, object]:
     """Return how a file ended: `exit` (negative for a signal, None where it was ended) and the `words` it left."""
-    source = path.read_text(encoding="utf-8")
     told, tell = os.pipe()
     if (child := os.fork()) == 0:
-        _be_the_child(path, source, limits, tell)
+        _be_the_child(path, limits, tell)
     os.close(tell)
     os.set_blocking(told, False)
     deadline, words, status = time.monotonic() + seconds, b"", None
@@ -156,11 +155,13 @@ def _run_behind_the_lock(path: Path, limits: Limits, seconds: float) -> dict[str
     return {"exit": status, "words": words[-_MOST_WORDS:].decode(errors="replace")}
 
 
-def _be_the_child(path: Path, source: str, limits: Limits, tell: int) -> None:
+def _be_the_child(path: Path, limits: Limits, tell: int) -> None:
     code = 1
     os.dup2(tell, 1)
     os.dup2(tell, 2)
     try:
+        # Whatever the file is, bytes of no encoding included, it is read and parsed here, not by who waits.
+        source = path.read_bytes()
         lock_down(limits)
         exec(compile(source, str(path), "exec"), {"__name__": "__main__"})
         code = 0

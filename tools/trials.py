@@ -34,6 +34,15 @@ def prepare() -> None:
         _ready()
 
 
+def stop() -> None:
+    """End the process, if there is one."""
+    global _running
+    with _lock:
+        if _running is not None:
+            _running.close()
+        _running = None
+
+
 def try_confined(text: str, target: MotionTarget) -> TrialReport:
     """Try a reward's text behind the operating system's layer; what becomes of it is in the report.
 

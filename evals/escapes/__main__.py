@@ -12,16 +12,19 @@ import json
 import os
 import statistics
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from video2reward.agent.toolbox import Tools
+from video2reward.evals.drawn_clips import write_subject
 from video2reward.evals.escapes.catalogue import Entry, honest, payloads
 from video2reward.evals.escapes.layers import by_guard, by_system, by_trial, canaries
-from video2reward.memory.errors import V2RError
-from video2reward.memory.records import MotionTarget, TrialReport
+from video2reward.memory.errors import BadInput, V2RError
+from video2reward.memory.records import MotionTarget, RunRequest, TrialReport
 from video2reward.sim.config import robot_config
 from video2reward.tools.write_reward import examine
 
@@ -35,6 +38,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--system", action="store_true", help="also run every payload behind the system's layer alone")
     parser.add_argument("--seconds", type=float, default=3.0, help="the most one payload may run there")
     parser.add_argument("--time", action="store_true", help="measure guard and trial alone")
+    parser.add_argument("--part", default="1/1", metavar="K/N", help="the K-th of N parts of the payloads")
     parser.add_argument("--only", default="", help="payloads whose name or aim holds this word")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures here too")
     arguments = parser.parse_args(argv)
@@ -43,6 +47,7 @@ def main(argv: list[str] | None = None) -> int:
             figures = _timed(Console(width=140))
         else:
             chosen = [p for p in payloads() if arguments.only in p.name or arguments.only == p.about]
+            chosen = _part(chosen, arguments.part)
             figures = _suite(chosen, arguments.system, arguments.seconds, Console(width=150))
     except V2RError as error:
         print(error, file=sys.stderr)
@@ -50,6 +55,17 @@ def main(argv: list[str] | None = None) -> int:
     if arguments.json:
         arguments.json.write_text(json.dumps(figures, indent=2), encoding="utf-8")
     return 0 if figures["reached"] else 1
+
+
+def _part(entries: list[Entry], which: str) -> list[Entry]:
+    """Return every N-th entry, so that parts take about as long as each other. Raises BadInput."""
+    try:
+        part, parts = map(int, which.split("/"))
+        if not 1 <= part <= parts:
+            raise ValueError
+    except ValueError:
+        raise BadInput(f"{which!r} names no part.", "Write 1/3, 2/3 or 3/3.") from None
+    return entries[part - 1 :: parts]
 
 
 def _suite(chosen: list[Entry], system: bool, seconds: float, console: Console) -> dict:
@@ -110,13 +126,12 @@ def target_of(reward: Entry) -> MotionTarget:
 
 
 def _timed(console: Console) -> dict:
-    """Measure guard and trial as a run has them: the first candidate starts the process, the others find it warm."""
+    """Measure guard and trial as a run has them, and as one has them who looked at no clip before."""
     from video2reward.sim.guard import check_source
+    from video2reward.tools import trials
 
     guard, both = [], []
-    started = time.perf_counter()
-    examine(honest()[0].source, target_of(honest()[0]))
-    first = time.perf_counter() - started
+    looking, first = _first_of_a_run()
     for reward in honest():
         started = time.perf_counter()
         check_source(reward.source, robot_config(reward.about))
@@ -126,23 +141,43 @@ def _timed(console: Console) -> dict:
         both.append(time.perf_counter() - started)
         if report.problem:
             raise V2RError(f"{reward.name} is refused: {report.problem}")
+    trials.stop()
+    started = time.perf_counter()
+    examine(honest()[0].source, target_of(honest()[0]))
+    cold = time.perf_counter() - started
     warm = sorted(both)
     figures = {
         "guard_median_s": statistics.median(guard),
+        "looking_s": looking,
         "first_s": first,
+        "cold_s": cold,
         "median_s": statistics.median(warm),
         "p95_s": warm[int(0.95 * len(warm))],
         "worst_s": warm[-1],
         "load": os.getloadavg()[0],
-        "reached": warm[int(0.95 * len(warm))] <= MOST_SECONDS,
+        "reached": max(first, warm[int(0.95 * len(warm))]) <= MOST_SECONDS,
     }
     console.print(
         f"guard {1e3 * figures['guard_median_s']:.1f} ms (median of {len(guard)}); guard + trial: first candidate "
-        f"{figures['first_s']:.2f} s (it starts the process), then median {figures['median_s']:.3f} s, "
-        f"95 % {figures['p95_s']:.3f} s, worst {figures['worst_s']:.3f} s; asked for "
-        f"{MOST_SECONDS} s; load {figures['load']:.1f} on {os.cpu_count()} cores"
+        f"of a run {figures['first_s']:.2f} s (the process was started while points of a clip were read, "
+        f"{looking:.1f} s), then median {figures['median_s']:.3f} s, 95 % {figures['p95_s']:.3f} s, worst "
+        f"{figures['worst_s']:.3f} s; one reward alone, which waits for the process, {cold:.2f} s; asked for "
+        f"{MOST_SECONDS} s a candidate; load {figures['load']:.1f} on {os.cpu_count()} cores"
     )
     return figures
+
+
+def _first_of_a_run() -> tuple[float, float]:
+    """Return how long the quickest look at a clip takes, points given, and the first candidate after it, s."""
+    with tempfile.TemporaryDirectory(prefix="v2r-escapes-") as name:
+        folder = Path(name)
+        clip = write_subject(folder)
+        request = RunRequest(clip=clip, keypoints=folder / "points.csv", out=folder / "run", robot="go1")
+        started = time.perf_counter()
+        Tools().describe(request, folder, lambda share: None)
+        looked = time.perf_counter()
+        examine(honest()[0].source, target_of(honest()[0]))
+        return looked - started, time.perf_counter() - looked
 
 
 if __name__ == "__main__":

@@ -91,6 +91,9 @@ class FakeTools:
         self.helps = helps
         self.gsi, self.passes, self.verdict, self.hang_in = gsi, passes, verdict, hang_in
 
+    def get_ready(self) -> None:
+        """Nothing is tried here."""
+
     def describe(self, request: RunRequest, run: Path, progress: Callable[[float], None]) -> ClipDescription:
         self._called(run, "describe")
         clip = Clip(

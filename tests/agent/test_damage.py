@@ -2,9 +2,11 @@
 
 import json
 import os
+import resource
 import shutil
 import sqlite3
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -177,6 +179,63 @@ def test_a_disk_that_fills_up_is_one_sentence_and_nothing_finished_is_lost(small
     assert {path: path.read_bytes() for path in whole} == whole
     assert not [path for path in run.rglob(".*") if path.is_file()], "half-written files were left"
     assert all(json.loads(line) for line in (run / "decisions.jsonl").read_text().splitlines())
+
+
+class FullFrom:
+    """A disk that takes no byte more from the n-th file on: the limit is the kernel's, and so are its errors."""
+
+    def __init__(self, nth: int) -> None:
+        self.nth, self.count, self._usual = nth, 0, resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def mkstemp(self, **where):
+        self.count += 1
+        if self.count == self.nth:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (0, self._usual[1]))
+        return tempfile.mkstemp(**where)
+
+    def empty_again(self) -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, self._usual)
+
+
+MOST_WRITES = 56
+"""A run of two laps of two candidates writes about 47 files whole or not at all."""
+
+
+@pytest.mark.parametrize(
+    "nth", [n if n % 6 == 1 else pytest.param(n, marks=pytest.mark.slow) for n in range(1, MOST_WRITES + 1)]
+)
+def test_a_disk_that_is_full_from_any_write_on_loses_nothing_finished(tmp_path, nth, monkeypatch, capsys):
+    run, disk = tmp_path / "run", FullFrom(nth)
+    asked = request(run, laps=2)
+    monkeypatch.setattr(runs, "tempfile", disk)
+    try:
+        start(asked, tools=FakeTools(gsi=lambda attempt, seed: 0.6), author=FakeAuthor())
+        assert disk.count < nth, "a write that failed was not noticed"
+        return
+    except OSError as error:
+        disk.empty_again()
+        cli._explain(error)
+        said = capsys.readouterr().err
+    finally:
+        disk.empty_again()
+    monkeypatch.undo()
+    assert said.count("\n") == 1 and ("Free some space" in said)
+    whole = {path: path.read_bytes() for path in run.glob("attempts/*/attempt.json")}
+    if not (run / "request.json").exists():
+        shutil.rmtree(run)
+        result = start(asked, tools=FakeTools(gsi=lambda attempt, seed: 0.6), author=FakeAuthor())
+    else:
+        result = go_on(run)
+    assert (result.status, result.candidates) == ("passed", 4), result.stop_reason
+    assert {path: path.read_bytes() for path in whole} == whole
+    assert not [path for path in run.rglob(".*") if path.is_file()], "half-written files were left"
+
+
+def test_that_is_every_file_that_a_run_writes_whole(tmp_path, monkeypatch):
+    disk = FullFrom(0)
+    monkeypatch.setattr(runs, "tempfile", disk)
+    start(request(tmp_path / "run", laps=2), tools=FakeTools(gsi=lambda attempt, seed: 0.6), author=FakeAuthor())
+    assert 20 < disk.count <= MOST_WRITES
 
 
 def test_a_home_that_cannot_be_written_is_told_and_the_run_goes_on(tmp_path):

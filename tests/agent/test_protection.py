@@ -1,5 +1,9 @@
 """What a model or a person wrote is not run without the operating system's layer unless that was said."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 from fake_tools import FakeAuthor, FakeTools, request
 from video2reward.agent import cli, doctor, session
@@ -34,6 +38,17 @@ def test_a_file_is_refused_too_and_the_line_says_what_to_do(tmp_path, no_box, ca
     assert cli.main(["train", "--reward", str(tmp_path / "reward.py"), "--out", str(tmp_path / "out")]) == 2
     said = capsys.readouterr().err
     assert "--unsafe" in said and said.count("\n") == 1 and not (tmp_path / "out").exists()
+
+
+def test_a_path_without_bubblewrap_is_found_out_by_the_command_itself(tmp_path):
+    (tmp_path / "reward.py").write_text("x = 1\n")
+    train = ["train", "--reward", str(tmp_path / "reward.py"), "--out", str(tmp_path / "out")]
+    done = subprocess.run(
+        [sys.executable, "-m", "video2reward.agent.cli", *train], env={**os.environ, "PATH": str(tmp_path)},
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 2 and "--unsafe" in done.stderr and done.stderr.count("\n") == 1, done.stderr
+    assert "bubblewrap" in done.stderr and not (tmp_path / "out").exists()
 
 
 def test_unsafe_is_asked_for_on_the_command_line_and_kept_in_the_request(tmp_path, no_box, capsys):

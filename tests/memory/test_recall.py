@@ -141,11 +141,16 @@ def test_a_lost_index_is_rebuilt_from_run_folders(memory, remember):
     assert [hit.attempt for hit in memory.recall(target())] == ["trotting/L1-C1"]
 
 
-def test_a_damaged_index_is_rebuilt_and_never_fatal(memory, remember):
+@pytest.mark.parametrize(
+    "damaged",
+    [lambda raw: b"\x00garbage" * 100, lambda raw: raw[: len(raw) // 2]],
+    ids=["garbled", "half-written"],
+)
+def test_a_damaged_index_is_rebuilt_and_never_fatal(memory, remember, damaged):
     remember("trotting", attempt("L1-C1", target(), gsi=0.8))
     for path in (memory.home / "index").rglob("*"):
         if path.is_file():
-            path.write_bytes(b"\x00garbage" * 100)
+            path.write_bytes(damaged(path.read_bytes()))
     assert [hit.attempt for hit in memory.recall(target())] == ["trotting/L1-C1"]
     assert memory.trouble
 

@@ -1,12 +1,15 @@
 """Records of other versions: older ones are read, newer ones are refused by name."""
 
 import json
+from pathlib import Path
 
 import pytest
-from video2reward.memory import runs
+from video2reward.memory import records, runs
 from video2reward.memory.errors import BadInput
 from video2reward.memory.records import TrainingRun
 
+# One of each kind, as the records of November 2026 were written; fields that came later are not in there.
+WRITTEN_BEFORE = json.loads(Path(__file__).with_name("records_of_november.json").read_text())
 WHOLE = {"attempt": "L1-C1", "status": "ok", "env_steps": 10}
 
 
@@ -40,6 +43,23 @@ def test_an_older_shape_is_brought_up_step_by_step(tmp_path, monkeypatch):
     assert runs.load(Third, kept(tmp_path, schema_version=1, steps=5)).steps_done == 5
     assert runs.load(Third, kept(tmp_path, schema_version=2, count=6)).steps_done == 6
     assert runs.load(Third, kept(tmp_path, schema_version=3, steps_done=7)).steps_done == 7
+
+
+@pytest.mark.parametrize("name", WRITTEN_BEFORE)
+def test_what_an_earlier_release_wrote_is_read_with_all_that_it_said(tmp_path, name):
+    (tmp_path / "record.json").write_text(json.dumps(WRITTEN_BEFORE[name]))
+    kind = getattr(records, name)
+    now = json.loads(runs.load(kind, tmp_path / "record.json").model_dump_json(by_alias=True))
+    assert holds(now, WRITTEN_BEFORE[name])
+
+
+def holds(now: object, before: object) -> bool:
+    """Say whether all that was said is still said, whatever was added to it."""
+    if isinstance(before, dict):
+        return isinstance(now, dict) and all(key in now and holds(now[key], value) for key, value in before.items())
+    if isinstance(before, list):
+        return isinstance(now, list) and len(now) == len(before) and all(map(holds, now, before))
+    return now == before
 
 
 NO_RECORDS = {

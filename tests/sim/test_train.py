@@ -159,6 +159,7 @@ def test_a_reward_that_changes_its_state_changes_neither_simulation_nor_curves(s
         ("return s.feet_contact", "rejected", "not a tensor of shape"),
         ("return torch.tensor(1.0)", "rejected", "not a tensor of shape"),
         ("return bytearray(1 << 60)", "killed", "memory ran out"),
+        ("raise torch.OutOfMemoryError('CUDA out of memory.')", "killed", "memory ran out: CUDA out of memory"),
     ],
 )
 def test_what_a_reward_does_late_in_a_training_is_a_status_and_the_curves_stay(
