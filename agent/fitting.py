@@ -13,7 +13,7 @@ from video2reward.memory.records import MotionTarget, RewardDraft, RewardTerm
 
 # In the order of what tells a term apart: most terms call `footfall_match`, few are only that.
 KIND_BY_CALL = {
-    "early_touchdown": "chatter", "stray_touchdown": "liftoff", "hard_landing": "landing", "foot_slip": "slip",
+    "early_touchdown": "chatter", "touchdown_timing": "timing", "hard_landing": "landing", "foot_slip": "slip",
     "foot_tilt": "soles", "foot_clearance": "clearance", "low_knees": "knees", "torque": "effort", "power": "effort",
     "action_rate": "smooth", "trunk_height_error": "height", "trunk_wobble": "wobble", "trunk_bounce": "bounce",
     "trunk_bob": "bounce", "trunk_tilt": "level", "upright": "level", "joint_cycle": "limbs",

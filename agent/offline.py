@@ -16,7 +16,7 @@ from video2reward.memory.records import Critique, MotionTarget, RewardDraft, Rew
 from video2reward.sim.config import RobotConfig, robot_config
 
 # Stance comes out shorter than it is rewarded, by about this share of a stride: aim higher.
-_DUTY_LEAD = 0.08
+_DUTY_LEAD = 0.03
 _SWING_HEIGHT = {"quadruped": 0.18, "biped": 0.11}
 _TRUNK_HEIGHT = {"quadruped": 1.1, "biped": 0.98}
 _POSE_WEIGHTS = {
@@ -38,10 +38,11 @@ _WEIGHTS = {
     "smooth": -0.005,
     "height": -5.0,
     "chatter": -8.0,
-    "liftoff": -1.0,
+    "timing": -1.5,
     "landing": -0.5,
     "knees": -4.0,
     "soles": -1.0,
+    "limbs": 1.0,
 }
 ADDED_WEIGHTS = {"slip": -0.1}
 """What a recipe begins without, and is given once the critique blames it."""
@@ -219,13 +220,13 @@ def mend(recipe: Recipe, target: MotionTarget, critique: Critique) -> tuple[Reci
         scale("chatter", 1.5, 20.0, f"feet bounced: {max(robot.chatter):.0%} more touchdowns than steps")
     if "chatter" in blamed:
         scale("landing", 1.5, 2.0, "feet that land hard bounce")
-        scale("liftoff", 1.5, 4.0, "feet touched the ground again as they left it")
+        scale("timing", 1.5, 6.0, "feet touched the ground again as they left it")
     if "slip" in blamed:
         scale("slip", 2.0, 0.8, "feet slid while they stood")
     if "drift" in blamed:
         scale("heading", 1.5, 2.0, "it did not go straight")
     if critique.similarity.E_phi > 0.04:
-        scale("footfalls", 1.3, 5.0, f"phases are {critique.similarity.E_phi:.2f} of a stride off")
+        scale("timing", 1.5, 6.0, f"phases are {critique.similarity.E_phi:.2f} of a stride off")
     if target.speed_m_s and abs(robot.speed_m_s / target.speed_m_s - 1.0) > 0.06:
         scale("speed", 1.3, 4.0, f"speed is {robot.speed_m_s:.2f} m/s and should be {target.speed_m_s:.2f}")
     return Recipe(aimed, swing, weights), tuple(edits)
@@ -270,6 +271,8 @@ def compose(target: MotionTarget, recipe: Recipe) -> tuple[RewardTerm, ...]:
         "heading": ("travel", "Go straight.", "return heading_hold(s)"),
         "pose": ("need: posture", "Stay near the default stance.",
                  f"return default_pose(s, joint_weights={_pose_weights(robot_config(target.robot))})"),
+        "limbs": ("limb_cycle", "Move the joints as the clip's limbs carried over to this robot would.",
+                  "return joint_cycle(s, sharpness=1.0)"),
         "level": ("need: balance", "Keep the trunk level.", "return trunk_tilt(s)"),
         "bounce": ("trunk_bob_leg_lengths", "Rise and fall as the gait's pushes have it.", "return trunk_bob(s)"),
         "wobble": ("need: balance", "Do not roll and pitch.", "return trunk_wobble(s)"),
@@ -277,8 +280,8 @@ def compose(target: MotionTarget, recipe: Recipe) -> tuple[RewardTerm, ...]:
         "height": ("need: posture", "Carry the trunk at its height.",
                    f"return trunk_height_error(s, height={_TRUNK_HEIGHT[kind]:g})"),
         "chatter": ("duty_factor", "Land once a stride, not twice.", f"return early_touchdown(s, {schedule})"),
-        "liftoff": ("duty_factor", "Leave the ground cleanly.",
-                    'return stray_touchdown(s, offsets=MOTION["phase_offsets"])'),
+        "timing": ("phase_offsets", "Land when the subject does, and once a stride.",
+                   'return touchdown_timing(s, offsets=MOTION["phase_offsets"])'),
         "landing": ("duty_factor", "Set the feet down gently.", "return hard_landing(s)"),
         "knees": ("need: posture", "Keep the knees off the ground.", "return low_knees(s)"),
         "soles": ("need: posture", "Keep the soles level.", "return foot_tilt(s)"),

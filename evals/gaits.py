@@ -153,7 +153,7 @@ def judged(case: Case, seed: int, folder: Path, run: TrainingRun, final_only: bo
     if not final_only:
         slow = 0.4 * abs(case.target.speed_m_s)
         first = first_pass(folder, lambda policy: quick_verdict(policy, case, seed).passed, slow)
-    if first is None and critique.passed:
+    if first is None and critique.passed and not final_only:
         first = run.env_steps, run.wall_s
     similarity = critique.similarity
     return Row(
@@ -226,13 +226,13 @@ def machine() -> str:
 
 def line(row: Row) -> str:
     """Return a row as it is shown while the table grows."""
-    first = "never" if row.first_pass_s is None else f"{row.first_pass_s:.0f} s"
+    first = "" if not_looked_for(row) else f", first pass {_seconds(row.first_pass_s)} s"
     verdict = "passed" if row.passed else f"failed ({', '.join(row.failed_gates)})"
     remarks = f"  [{'; '.join(row.remarks)}]" if row.remarks else ""
     return (
         f"{row.name:20} seed {row.seed}  {verdict}, {row.label}  GSI {row.gsi:.2f}  E_f {row.E_f:.3f}  "
         f"E_beta {row.E_beta:.3f}  E_phi {row.E_phi:.3f}  E_Fr {row.E_Fr:.3f}  chatter {row.chatter:.0%}  "
-        f"DTW {row.dtw or 0:.3f}  {row.env_steps:,} steps in {row.seconds:.0f} s, first pass {first}{remarks}"
+        f"DTW {row.dtw or 0:.3f}  {row.env_steps:,} steps in {row.seconds:.0f} s{first}{remarks}"
     )
 
 
@@ -247,7 +247,8 @@ def table(rows: list[Row]) -> str:
         def mid(get: Callable[[Row], float], digits: int, group: list[Row] = group) -> str:
             return f"{statistics.median(get(row) for row in group):,.{digits}f}"
 
-        firsts = [row.first_pass_s if row.first_pass_s is not None else float("inf") for row in group]
+        sought = [row.first_pass_s if row.first_pass_s is not None else float("inf") for row in group
+                  if not not_looked_for(row)]  # fmt: skip
         distances = [row.dtw for row in group if row.dtw is not None]
         cells = [
             name,
@@ -260,8 +261,8 @@ def table(rows: list[Row]) -> str:
             mid(lambda row: row.E_Fr, 3),
             f"{statistics.median(distances):.3f}" if distances else "-",
             f"{statistics.median(row.chatter for row in group):.0%}",
-            _seconds(statistics.median(firsts)),
-            _seconds(max(firsts)),
+            _seconds(statistics.median(sought)) if sought else "-",
+            _seconds(max(sought)) if sought else "-",
             mid(lambda row: row.env_steps, 0),
             mid(lambda row: row.seconds, 0),
         ]
@@ -269,8 +270,13 @@ def table(rows: list[Row]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _seconds(value: float) -> str:
-    return "never" if value == float("inf") else f"{value:.0f}"
+def not_looked_for(row: Row) -> bool:
+    """Say whether a row is of `--final-only`: it passed, and when for the first time nobody asked."""
+    return row.passed and row.first_pass_s is None
+
+
+def _seconds(value: float | None) -> str:
+    return "never" if value in (None, float("inf")) else f"{value:.0f}"
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ class RobotConfig:
     `name` is what `robot_config` finds it by: a robot of the package by its name, any other by the path of its card.
     `leg_length_m` is the standing height of the hip pitch axis over the ground: the L of Froude scaling. It and
     `standing_height_m` (the trunk's origin) were measured after two seconds of standing on soft gains; the `home` key,
-    its joints not yet sagging, stands a little higher.
+    its joints not yet sagging, stands a little higher. That was on hard feet; rubber ones give by 5 mm.
     """
 
     name: str

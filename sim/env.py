@@ -148,6 +148,8 @@ class LocomotionEnv(VecEnv):
             now = self.reference.at(self.gait_phase[env_ids[chosen]])
             qpos[chosen, 7:] = self.reference.joint_pos[now]
             qvel[chosen, 6:] = self.reference.joint_vel[now]
+            qpos[chosen, 2] += self.reference.base_rise[now]
+            qvel[chosen, 2] = self.reference.base_vel_z[now]
             # Not all at full speed: what comes before full speed must be known, too.
             going = torch.rand(num, generator=generator)[chosen]
             qvel[chosen, 0] = going * self.command[env_ids[chosen]]

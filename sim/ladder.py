@@ -6,9 +6,9 @@ how boldly it learns. A reward for standing still yields a robot that stands sti
 
 | sign | rung |
 |---|---|
-| episodes end within seconds and do not get longer | half of them begin somewhere in the reference motion |
+| episodes end within seconds and do not get longer | half of them begin in the reference motion, more than usual |
 | they still do, a while later | costs count a third until the polish |
-| it stays on its feet and hardly moves | the commanded speed begins at two fifths and grows to all of it |
+| it stays up, hardly moves and gets no faster | the commanded speed begins at two fifths and grows to all of it |
 | the learning rate lies at its floor and the reward does not rise | the learning rate is put back |
 """
 
@@ -25,7 +25,7 @@ WINDOW = 12
 PATIENCE_ENV_STEPS = 90_000
 """Nothing is judged before as many steps, nor sooner after a rung."""
 _SHORT_EPISODE_S, _LONGER = 2.5, 1.25
-_STANDS_SHARE, _STANDS_FALLS_PER_MIN = 0.2, 6.0
+_STANDS_SHARE, _STANDS_FALLS_PER_MIN, _FASTER_SHARE = 0.2, 6.0, 0.03
 _FIRST_COMMAND, _COMMAND_ENV_STEPS = 0.4, 120_000
 _REFERENCE_SHARE, _LOW_COSTS = 0.5, 0.3
 _RATE_AGAIN = 1e-3
@@ -38,6 +38,7 @@ class Sign:
     episode_length_s: float
     earlier_episode_length_s: float
     speed_share: float
+    earlier_speed_share: float
     falls_per_min: float
     learning_rate: float
     reward: float
@@ -92,11 +93,15 @@ def read_sign(rows: Sequence[dict], target_speed_m_s: float) -> Sign:
     def mean(name: str, part: Sequence[dict]) -> float:
         return sum(float(row[name]) for row in part) / len(part)
 
+    def share(part: Sequence[dict]) -> float:
+        return mean("speed_m_s", part) / target_speed_m_s if abs(target_speed_m_s) > 1e-3 else 1.0
+
     now, before = rows[-WINDOW:], rows[-2 * WINDOW : -WINDOW]
     return Sign(
         episode_length_s=mean("episode_length_s", now),
         earlier_episode_length_s=mean("episode_length_s", before),
-        speed_share=mean("speed_m_s", now) / target_speed_m_s if abs(target_speed_m_s) > 1e-3 else 1.0,
+        speed_share=share(now),
+        earlier_speed_share=share(before),
         falls_per_min=mean("fall_rate_per_min", now),
         learning_rate=max(float(row["learning_rate"]) for row in now),
         reward=mean("mean_reward", now),
@@ -120,10 +125,14 @@ def next_rung(sign: Sign, taken: Sequence[str], rate_floor: float) -> tuple[str,
         return "costs", (
             f"episodes still end after {sign.episode_length_s:.1f} s: costs count {_LOW_COSTS:g} of theirs for now"
         )
-    stands = abs(sign.speed_share) < _STANDS_SHARE and sign.falls_per_min < _STANDS_FALLS_PER_MIN
+    stands = (
+        abs(sign.speed_share) < _STANDS_SHARE
+        and sign.speed_share < sign.earlier_speed_share + _FASTER_SHARE
+        and sign.falls_per_min < _STANDS_FALLS_PER_MIN
+    )
     if stands and "command" not in taken:
         return "command", (
-            f"it stays up but goes {sign.speed_share:.0%} of the speed: "
+            f"it stays up but goes {sign.speed_share:.0%} of the speed and gets no faster: "
             f"the speed asked for begins at {_FIRST_COMMAND:.0%} and grows"
         )
     asleep = sign.learning_rate <= 1.01 * rate_floor and sign.reward < 1.02 * sign.earlier_reward

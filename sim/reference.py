@@ -61,6 +61,8 @@ class Reference:
     """(NUM_BINS, num_feet): 1 in stance"""
     base_vel_z: Tensor
     """(NUM_BINS,), m/s: the trunk's bounce"""
+    base_rise: Tensor
+    """(NUM_BINS,), m: how far the trunk's flight takes it above where it is when a foot lands; 0 without flight"""
     strain: Strain
 
     def at(self, gait_phase: Tensor) -> Tensor:
@@ -98,7 +100,7 @@ def reference_motion(robot: RobotConfig, target_json: str) -> Reference:
         out_of_reach=furthest,
         flight_s=longest_flight(contact) / target.stride_frequency_hz,
     )
-    arrays = (joint_pos, joint_vel, contact, bounce(target))
+    arrays = (joint_pos, joint_vel, contact, bounce(target), rise(target, contact))
     tensors = (torch.from_numpy(array.astype(np.float32)) for array in arrays)
     return Reference(*tensors, strain)
 
@@ -159,6 +161,15 @@ def bounce(target: MotionTarget) -> Floats:
     # The pushes are sampled: what the samples miss of the weight would add up to a drift.
     speed = np.cumsum(push / push.mean() - 1.0) * GRAVITY_M_S2 / (NUM_BINS * target.stride_frequency_hz)
     return speed - speed.mean()
+
+
+def rise(target: MotionTarget, contact: Floats) -> Floats:
+    """Return the trunk's height above that of the landing before and after it, in flight (NUM_BINS,), m; else 0."""
+    height = np.cumsum(bounce(target)) / (NUM_BINS * target.stride_frequency_hz)
+    flying = contact.sum(1) == 0
+    if not flying.any() or flying.all():
+        return np.zeros(NUM_BINS)
+    return np.where(flying, np.maximum(height - height[flying].min(), 0.0), 0.0)
 
 
 class _Leg:

@@ -99,14 +99,15 @@ def early_touchdown(s: RewardState, *, offsets: tuple[float, ...], duty: tuple[f
     return (s.feet_touchdown * (stance < 0.25)).sum(-1)
 
 
-def stray_touchdown(s: RewardState, *, offsets: tuple[float, ...], window: float = 0.15, most: float = 2.0) -> Tensor:
-    """Count touchdowns away from the one a stride has: further from it than `window` strides; at most `most` a step.
+def touchdown_timing(s: RewardState, *, offsets: tuple[float, ...], window: float = 0.12) -> Tensor:
+    """Cost of touchdowns away from the one a stride has: sum over feet of (strides off / window)², at most 1 a foot.
 
-    Feet that bounce in mid-swing count, and so do feet that let go of the ground and touch it again as they leave it.
+    What lands early or late is drawn to its time; a foot that bounces in mid-swing, or touches again as it leaves the
+    ground, costs all of it.
     """
     phase = (s.gait_phase[:, None] - torch.tensor(offsets, dtype=s.gait_phase.dtype)) % 1.0
-    away = torch.minimum(phase, 1.0 - phase) > window
-    return (s.feet_touchdown * away).sum(-1).clamp(max=most)
+    off = torch.minimum(phase, 1.0 - phase) / window
+    return (s.feet_touchdown.clamp(max=1.0) * off.square().clamp(max=1.0)).sum(-1)
 
 
 def hard_landing(s: RewardState, *, gentle_m_s: float = 1.0) -> Tensor:

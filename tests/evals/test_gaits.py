@@ -35,6 +35,11 @@ def test_the_table_has_medians_and_counts():
     assert "| go1-trot | 2 of 3 | 1 of 3 | 0.50 |" in line and "| 30 | never |" in line
 
 
+def test_what_was_not_looked_for_is_not_said_to_have_been_at_the_end_nor_never():
+    line = table([ROW.model_copy(update={"first_pass_s": None})]).splitlines()[-1]
+    assert "| 10% | - | - |" in line
+
+
 def test_rows_of_an_earlier_call_are_read_again(tmp_path):
     path = tmp_path / "rows.json"
     path.write_text(json.dumps({"machine": "", "rows": [ROW.model_dump()]}))

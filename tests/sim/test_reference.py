@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from video2reward.memory.records import MotionTarget
 from video2reward.sim.config import G1, GO1
-from video2reward.sim.reference import NUM_BINS, bounce, foot_path, longest_flight, reference_motion, stance_bins
+from video2reward.sim.reference import NUM_BINS, bounce, foot_path, longest_flight, reference_motion, rise, stance_bins
 from video2reward.sim.robots.model import load_model
 
 
@@ -67,6 +67,16 @@ def test_a_pronk_leaves_the_ground_as_a_thrown_stone_must():
     assert speed.mean() == pytest.approx(0.0, abs=1e-9)
     assert longest_flight(stance_bins(target)) == pytest.approx(0.5, abs=0.02)
     assert reference_of(GO1, target).strain.flight_s == pytest.approx(0.25, abs=0.01)
+
+
+def test_a_pronk_rises_in_flight_as_a_thrown_stone_does_and_a_walk_does_not_fly():
+    target = target_for(gait="pronk", phase_offsets=(0.0,) * 4)
+    up = rise(target, stance_bins(target))
+    # A flight of 0.25 s: g t² / 8 = 9.81 x 0.0625 / 8 = 7.7 cm, in the middle of it, and nothing in stance.
+    assert up.max() == pytest.approx(0.077, abs=0.006)
+    assert abs(int(up.argmax()) - 3 * NUM_BINS // 4) <= 2 and up[: NUM_BINS // 2].max() == 0.0
+    walk = target_for(gait="walk", duty_factor=(0.62,) * 4, speed_m_s=0.5)
+    assert rise(walk, stance_bins(walk)).max() == 0.0
 
 
 def test_without_flight_the_reference_says_so_and_asks_little():

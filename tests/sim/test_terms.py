@@ -152,11 +152,14 @@ def test_a_trunk_that_bounces_with_its_gait_costs_nothing():
     assert float(terms.trunk_bob(still)[0]) == pytest.approx(0.25)
 
 
-def test_a_stray_touchdown_is_one_far_from_the_scheduled_one():
+def test_a_touchdown_costs_the_square_of_how_far_it_is_from_its_time():
     touched = feet(1.0, 1.0, 0.0, 0.0)
-    # At a phase of 0.1 FL (due at 0) is on time and FR (due at 0.5) is 0.4 strides off.
-    assert float(terms.stray_touchdown(at_phase(0.1, feet_touchdown=touched), offsets=OFFSETS)) == 1.0
-    assert float(terms.stray_touchdown(at_phase(0.3, feet_touchdown=3 * touched), offsets=OFFSETS)) == 2.0
+    # At a phase of 0.06 FL (due at 0) is half a window off, FR (due at 0.5) all of it and more: 0.25 + 1.
+    early = {"offsets": OFFSETS, "window": 0.12}
+    assert float(terms.touchdown_timing(at_phase(0.06, feet_touchdown=touched), **early)) == pytest.approx(1.25)
+    # The circle closes: 0.94 is as late as 0.06 is early. A foot that bounced twice in a step counts once.
+    assert float(terms.touchdown_timing(at_phase(0.94, feet_touchdown=3 * touched), **early)) == pytest.approx(1.25)
+    assert float(terms.touchdown_timing(at_phase(0.06), **early)) == 0.0
 
 
 def test_a_foot_about_to_hit_the_ground_costs_what_it_falls_too_fast():
