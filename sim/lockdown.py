@@ -82,15 +82,17 @@ def lock_down(limits: Limits) -> None:
     # A file that grows over its limit is an error that says so, not a signal that kills without a word.
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     try:
-        filter_system_calls()
+        # What lies in files of memory is in nobody's address space; where that is not limited, CUDA may want them.
+        filter_system_calls(memory_files=limits.memory_bytes is None)
     except (ImportError, RuntimeError, OSError) as error:
         if os.environ.get(SECCOMP_VARIABLE):
             raise RuntimeError(f"the filter of system calls cannot be loaded: {error}") from error
 
 
-def filter_system_calls() -> None:
+def filter_system_calls(*, memory_files: bool = False) -> None:
     """Let every thread of this process make only the calls that computing needs, plus new threads.
 
+    With `memory_files` it may also make files that lie in memory alone, which no limit counts.
     Raises ImportError, RuntimeError or OSError where seccomp is not to be had.
     """
     if sys.platform != "linux":
@@ -100,7 +102,7 @@ def filter_system_calls() -> None:
     allowed = seccomp.SyscallFilter(seccomp.ALLOW)
     refuse = seccomp.ERRNO(errno.EPERM)
     native = seccomp.system_arch()
-    for name in _DENIED:
+    for name in (*_DENIED, *([] if memory_files else ["memfd_create"])):
         # Not every machine knows every call: arm64 has no fork of its own.
         if seccomp.resolve_syscall(native, name) >= 0:
             allowed.add_rule(refuse, name)

@@ -152,8 +152,8 @@ class _Job:
             self.end(
                 "killed", f"the worker held {held / 1e9:.1f} GB of memory; {limits.memory_bytes / 1e9:.1f} allowed"
             )
-        elif (held := self.worker.disk_bytes()) > limits.disk_bytes:
-            self.end("killed", f"the worker left {held / 1e9:.1f} GB on the disk, over the limit")
+        elif (held := self.worker.disk_bytes(limits.disk_bytes)) > limits.disk_bytes:
+            self.end("killed", f"the worker left over {limits.disk_bytes / 1e9:.2g} GB on the disk, or too many files")
 
     def _record(self, status: Literal["timeout", "killed"], reason: str) -> None:
         """Write the result that the worker could not write, with what it left, so that a second look finds the same."""

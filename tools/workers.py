@@ -30,6 +30,7 @@ PROGRESS = "progress.jsonl"
 WORK = "worker"
 _LOCK = "lock"
 _STARTS = "starts.jsonl"
+_BLOCK_BYTES = 4096
 
 # Children of this process, kept only to be reaped: a dead one stays a zombie until someone asks after it.
 _children: dict[Path, subprocess.Popen[bytes]] = {}
@@ -136,15 +137,23 @@ class Worker:
             return total
         return total
 
-    def disk_bytes(self) -> int:
-        """Return what the worker's folder holds; links are not followed."""
-        total = 0
-        for parent, _, names in os.walk(self.work):
-            for name in names:
-                try:
-                    total += os.lstat(os.path.join(parent, name)).st_size
-                except OSError:
-                    continue
+    def disk_bytes(self, most: int) -> int:
+        """Return what the worker's folder holds, each entry with a block of its own; links are not followed.
+
+        Folders may be as deep and entries as many as a stranger likes: counting ends once there is more than `most`.
+        """
+        total, rest = 0, [str(self.work)]
+        while rest and total <= most:
+            try:
+                with os.scandir(rest.pop()) as entries:
+                    for entry in entries:
+                        total += _BLOCK_BYTES + entry.stat(follow_symlinks=False).st_size
+                        if entry.is_dir(follow_symlinks=False):
+                            rest.append(entry.path)
+                        if total > most:
+                            break
+            except OSError:
+                continue
         return total
 
     def progress(self) -> dict[str, object]:

@@ -55,6 +55,11 @@ def main() -> None:
         for index in range(10_000):
             (folder / f"{index}.bin").write_bytes(b"0" * (4 << 20))
             time.sleep(0.02)
+    elif deed == "litters":
+        while True:
+            for index in range(30_000):
+                (folder / f"{index}.empty").touch()
+            time.sleep(0.05)
     elif deed == "idles":
         while True:
             print("I am busy", flush=True)

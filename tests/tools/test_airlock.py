@@ -95,6 +95,7 @@ def test_words_and_rows_are_cut_down_to_what_can_be_shown(let):
     [
         ("eats", {"memory_bytes": 300 << 20}, "memory"),
         ("hoards", {"disk_bytes": 50 << 20}, "on the disk"),
+        ("litters", {"disk_bytes": 50 << 20}, "too many files"),
         ("idles", {"silent_s": 1.5}, "silent"),
     ],
 )
@@ -104,6 +105,26 @@ def test_a_worker_over_a_limit_is_ended_and_recorded(let, deed, limits, said):
     if deed == "idles":
         assert (run.env_steps, run.metrics, run.term_means) == (7, {"mean_reward": 0.5}, {"a": 1.0})
         assert (folder / "progress.jsonl").stat().st_size > 0 and run.checkpoint == "policy.pt"
+
+
+def test_folders_in_folders_without_end_are_counted_all_the_same(tmp_path):
+    path, made = tmp_path / "worker", []
+    for _ in range(1_200):  # as deep as Python's own way through folders does not go
+        path = path / "d"
+        made.append(path)
+    (tmp_path / "worker").mkdir()
+    try:
+        for folder in made:
+            os.mkdir(folder)
+        (made[-1] / "file").write_bytes(b"0" * 5_000)
+        held = Worker(tmp_path, HOSTILE).disk_bytes(1 << 30)
+        assert 1_200 * 4_096 + 5_000 < held < 1_200 * 16_384
+        assert 100_000 < Worker(tmp_path, HOSTILE).disk_bytes(100_000) < 200_000
+    finally:
+        (made[-1] / "file").unlink(missing_ok=True)
+        for folder in reversed(made):
+            if folder.is_dir():
+                os.rmdir(folder)
 
 
 def test_only_plain_files_are_read(tmp_path):

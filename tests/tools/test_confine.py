@@ -131,6 +131,11 @@ def test_memory_time_file_size_and_open_files_have_an_end(run_code):
     }  # fmt: skip
 
 
+def test_no_memory_is_held_where_no_limit_counts_it(run_code):
+    ending = run_code(hide="import os\nos.write(os.memfd_create('x'), b'0' * 1000)\nprint('held')")["hide"]
+    assert "not permitted" in ending.words and "held" not in ending.words
+
+
 def test_what_computing_needs_is_left(run_code):
     ended = run_code(
         torch=True,
