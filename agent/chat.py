@@ -15,9 +15,11 @@ from typing import Protocol
 
 from rich.console import Console
 from rich.markup import escape
+from video2reward.agent.about import known_robots
 from video2reward.agent.desk import Desk
 from video2reward.agent.grammar import CAN_DO, Intent, read
 from video2reward.memory.errors import V2RError
+from video2reward.memory.records import Steering
 
 _REMEMBERED_TURNS = 20
 
@@ -43,7 +45,7 @@ class GrammarBrain:
         self.desk, self.understood = desk, True
 
     def answer(self, text: str, history: Sequence[tuple[str, str]]) -> Iterator[str]:
-        intent = read(text)
+        intent = read(text, known_robots())
         self.understood = intent.kind != "unknown"
         if intent.kind == "unknown":
             yield from self._lost(intent)
@@ -56,19 +58,22 @@ class GrammarBrain:
     def _do(self, intent: Intent) -> Iterator[str]:
         desk, clip = self.desk, intent.clips[0] if intent.clips else None
         which = intent.tries[0] if intent.tries else None
+        robot = intent.robots[0] if intent.robots else None
+        run = desk.use(intent.run) if intent.run else None
         if intent.kind == "start":
             yield desk.start(
-                clip, robot=intent.robot, keypoints=intent.keypoints, minutes=intent.minutes, usd=intent.usd,
+                clip, robot=robot, keypoints=intent.keypoints, minutes=intent.minutes, usd=intent.usd,
                 steering=intent.steering,
             )  # fmt: skip
         elif intent.kind == "overnight":
-            yield desk.overnight(intent.clips, intent.folder, robot=intent.robot, until=intent.until, usd=intent.usd)
+            yield desk.overnight(intent.clips, intent.folders, robots=intent.robots, until=intent.until, usd=intent.usd)
         elif intent.kind == "recall":
-            yield desk.recall(clip, intent.keypoints, intent.robot)
+            yield desk.recall(clip, intent.keypoints, robot)
         elif intent.kind == "describe":
             yield desk.describe(clip, intent.keypoints)
-        elif intent.kind == "steer" and intent.steering:
-            yield desk.steer(intent.steering)
+        elif intent.kind == "steer":
+            wish = intent.steering or Steering(said=intent.said)
+            yield desk.steer(wish, run, speed_m_s=intent.speed_m_s)
         elif intent.kind == "explain":
             yield desk.explain(which)
         elif intent.kind == "show":
@@ -81,6 +86,10 @@ class GrammarBrain:
                 yield line + "\n"
         elif intent.kind == "help":
             yield _what_i_can_do()
+        elif intent.kind == "thanks":
+            yield "Say `status`, or what shall be different; `help` lists what I can do."
+        elif intent.kind == "use":
+            yield desk.status(run)
         else:
             actions = {"status": desk.status, "stop": desk.stop, "go_on": desk.go_on, "list": desk.listing}
             yield actions[intent.kind]()
@@ -153,14 +162,16 @@ class Chat:
             try:
                 text = input("> ").strip()
             except EOFError:
-                return
+                break
             except KeyboardInterrupt:
                 self.console.print()
                 continue
             if text.lower() in ("bye", "exit", "quit"):
-                return
+                break
             if text:
                 self.say(text)
+        if spent := getattr(self.brain, "spent", ""):
+            self._print(f"This conversation has used {spent}.\n")
 
     def _print(self, text: str) -> None:
         self.console.print(text, end="", markup=False, highlight=False, soft_wrap=True)

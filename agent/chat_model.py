@@ -6,29 +6,52 @@ that are not JSON, a tool that does not exist, a refusal, silence, a key that wa
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from video2reward import prompts
 from video2reward.agent.authors import Usage
+from video2reward.agent.budget import Purse
 from video2reward.agent.chat_tools import chat_tools
 from video2reward.agent.desk import Desk
 from video2reward.agent.llm import require_server
 from video2reward.agent.model import chat_model
+from video2reward.agent.prices import price_of
 from video2reward.agent.settings import Settings
 from video2reward.memory.errors import AuthorFailed
 
 _MOST_STEPS = 40
+_NO_PARSER = (
+    "\n(the model wrote a call of a tool as text, so that nothing was done: start its server with its parser of tool "
+    "calls, as vLLM's --enable-auto-tool-choice --tool-call-parser NAME, or llama.cpp's --jinja)"
+)
 
 
 class ModelBrain:
-    """Understands whatever its model understands."""
+    """Understands whatever its model understands.
+
+    What the conversation itself costs is counted in the chat's folder. It ends with `tokens` or `usd`, and asks before
+    it costs more than the settings let it.
+    """
 
     understood = True
 
-    def __init__(self, model: str, settings: Settings, desk: Desk, ask: Callable[[str], bool]) -> None:
+    def __init__(
+        self,
+        model: str,
+        settings: Settings,
+        desk: Desk,
+        ask: Callable[[str], bool],
+        *,
+        tokens: int | None = None,
+        usd: float | None = None,
+    ) -> None:
         self.name = f"openai:{model}"
+        self._purse = Purse(desk.home)
+        self._before = self._purse.now()
+        self._tokens, self._usd, self._ask_at_usd = tokens, usd, settings.ask_above_usd
         require_server(f"the chat with {self.name}", settings, "or leave --model out.")
         self.usage = Usage()
         self._model, self._settings, self._desk, self._ask = model, settings, desk, ask
@@ -40,6 +63,7 @@ class ModelBrain:
         from langgraph.errors import GraphRecursionError
 
         where = self._settings.where
+        self._afford()
         try:
             yield from self._turn(text, history)
         except openai.AuthenticationError:
@@ -62,6 +86,26 @@ class ModelBrain:
             # langchain lets through raw what it cannot read: a broken body, no choices, an error with status 200.
             said = f"the server's answer broke the protocol ({type(error).__name__}: {self._clean(error)})."
             raise AuthorFailed(said) from None
+
+    @property
+    def spent(self) -> str:
+        """Say what this conversation has used."""
+        now, price = self._purse.now(), price_of(self._model)
+        dollars = f", ${now.usd - self._before.usd:.4f}" if price else ", of a model without a known price"
+        return f"{now.tokens - self._before.tokens:,} tokens{dollars}"
+
+    def _afford(self) -> None:
+        """Raise AuthorFailed where the conversation may cost no more, or the person says so."""
+        now, cure = self._purse.now(), "Begin anew, with larger --tokens or --usd; runs go on without the chat."
+        usd = now.usd - self._before.usd
+        if self._tokens is not None and now.tokens - self._before.tokens >= self._tokens:
+            raise AuthorFailed(f"the {self._tokens} tokens of this conversation are used up.", cure)
+        if self._usd is not None and usd >= self._usd:
+            raise AuthorFailed(f"the ${self._usd:g} of this conversation are used up.", cure)
+        if self._usd is None and usd >= self._ask_at_usd:
+            if not self._ask(f"This conversation has cost ${usd:.2f}. Go on?"):
+                raise AuthorFailed(f"this conversation has cost ${usd:.2f}.", "Say something again to be asked again.")
+            self._ask_at_usd = usd + self._settings.ask_above_usd
 
     def _turn(self, text: str, history: Sequence[tuple[str, str]]) -> Iterator[str]:
         from langgraph.types import Command
@@ -124,6 +168,9 @@ class ModelBrain:
             input_tokens=self.usage.input_tokens + counted.get("input_tokens", 0),
             output_tokens=self.usage.output_tokens + counted.get("output_tokens", 0),
         )
+        self._purse.charge(self._model, counted.get("input_tokens", 0), counted.get("output_tokens", 0))
+        if message.tool_calls:  # the model is asked again with what the tools say
+            self._afford()
 
     def _clean(self, error: object) -> str:
         text = " ".join(str(error).split())
@@ -141,5 +188,7 @@ def _ending(last: Any) -> str:
         return "\n(held back by the server's content filter)"
     if not finish:
         return "\n(the answer was cut off)"
+    if re.search(r'"name"\s*:\s*"\w+"\s*,\s*"(?:arguments|parameters)"|<tool_call>|<function=', last.text):
+        return _NO_PARSER
     # A refusal is streamed where langchain does not look.
     return "" if last.text.strip() else "(the model said nothing, which may be a refusal)"

@@ -50,7 +50,12 @@ def chat_tools(desk: Desk) -> list[Any]:
     def start_run(
         clip: str = "", robot: str = "", minutes: float = 10.0, usd: float = 1.0, wish: str = "", keypoints: str = ""
     ) -> str:
-        """Start a run on a clip, by default the last one named; it goes on until it stops by itself."""
+        """Start a run on a clip file, by default the last one named; it goes on until it stops by itself.
+
+        robot: go1, g1, the path of an MJCF, or the name of a robot that was inspected; by default the last one.
+        minutes: the most wall time. usd: the most its language models may cost. wish: what is asked for beyond the
+        clip, in the person's words. keypoints: a file of keypoints that belongs to the clip, if there is one.
+        """
         steering = next(iter(wished(wish, reads=True)), None)
         return desk.start(
             _path(clip), robot=robot or None, minutes=minutes, usd=usd, steering=steering, keypoints=_path(keypoints)
@@ -72,15 +77,22 @@ def chat_tools(desk: Desk) -> list[Any]:
         weight_factors: dict[str, float] | None = None,
         weights: dict[str, float] | None = None,
         remove_terms: list[str] | None = None,
+        speed_m_s: float | None = None,
         run: str = "",
     ) -> str:
-        """Ask something of a run in the person's words `said` and in numbers; it follows at its next lap."""
+        """Ask something of a run in the person's words `said` and in numbers; it follows at its next lap.
+
+        speed_factor 0.2 to 3, cadence_factor and swing_height_factor 0.3 to 3: multiply what is wanted now; 1 changes
+        nothing. speed_m_s: a speed as such, in place of speed_factor. weight_factors: by term or kind of term, what
+        its weight is multiplied by. weights: new weights. remove_terms: terms or kinds that shall go. A finished run is
+        followed by a new one that begins with the wish.
+        """
         steering = Steering(
             said=said, wish=said, speed_factor=speed_factor, cadence_factor=cadence_factor,
             swing_height_factor=swing_height_factor, weight_factors=weight_factors or {}, weights=weights or {},
             remove_terms=tuple(remove_terms or ()),
         )  # fmt: skip
-        return desk.steer(steering, run_named(run))
+        return desk.steer(steering, run_named(run), speed_m_s=speed_m_s)
 
     def stop_run(run: str = "") -> str:
         """Ask a run to stop; the best it has is kept."""
@@ -91,11 +103,16 @@ def chat_tools(desk: Desk) -> list[Any]:
         return desk.go_on(run_named(run))
 
     def run_overnight(
-        clips: list[str], folder: str = "", robot: str = "", until: str = "07:00", usd: float = 5.0
+        clips: list[str] | None = None,
+        folder: str = "",
+        robots: list[str] | None = None,
+        until: str = "07:00",
+        usd: float = 5.0,
     ) -> str:
         """Queue clips, or all clips of a folder, for the night, within an hour (HH:MM) and dollars."""
-        paths = [Path(clip).expanduser() for clip in clips]
-        return desk.overnight(paths, _path(folder), robot=robot or None, until=until, usd=usd)
+        paths = [Path(clip).expanduser() for clip in clips or []]
+        folders = [Path(folder).expanduser()] if folder.strip() else []
+        return desk.overnight(paths, folders, robots=robots or [], until=until, usd=usd)
 
     def explain(run: str = "") -> str:
         """Say why a run stopped, or what it decided last, with the numbers it stands on."""

@@ -191,7 +191,8 @@ def chat(command: cli.Chat) -> int:
     else:
         from video2reward.agent.chat_model import ModelBrain
 
-        brain = ModelBrain(named.removeprefix("openai:"), settings, desk, ask)
+        name = named.removeprefix("openai:")
+        brain = ModelBrain(name, settings, desk, ask, tokens=command.tokens, usd=command.usd)
     talk = Chat(brain, History(desk.home / "history.jsonl"), console)
     if command.say:
         return 0 if all([talk.say(text) for text in command.say]) else 2

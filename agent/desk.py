@@ -13,25 +13,16 @@ from pathlib import Path
 
 from video2reward.agent import narrate
 from video2reward.agent import steering as steer
+from video2reward.agent.about import About, Remembered
 from video2reward.agent.apart import Commands, last_words
+from video2reward.agent.meaning import at_speed, meaning, not_there
 from video2reward.agent.settings import Settings
-from video2reward.memory import runs
 from video2reward.memory.errors import BadInput, V2RError
 from video2reward.memory.recall import memory_home
-from video2reward.memory.records import Recollection, Steering, StoredRecord
+from video2reward.memory.records import Recollection, Steering
+from video2reward.sim.config import robot_title
 
-_CLIPS = (".mp4", ".mov", ".avi", ".mkv", ".webm", ".gif", ".m4v")
 _MINUTES, _UNTIL, _USD = 10.0, "07:00", 5.0
-
-
-class Remembered(StoredRecord):
-    """What a conversation is about, kept from one session to the next."""
-
-    run: Path | None = None
-    clip: Path | None = None
-    keypoints: Path | None = None
-    robot: str = "go1"
-    told: int = 0
 
 
 class Desk:
@@ -53,10 +44,11 @@ class Desk:
         self.home = home or memory_home() / "chat"
         self.home.mkdir(parents=True, exist_ok=True)
         self.commands = Commands(self.home)
-        try:
-            self.now = runs.load(Remembered, self.home / "about.json")
-        except BadInput:
-            self.now = Remembered()
+        self.about = About(self.home)
+
+    @property
+    def now(self) -> Remembered:
+        return self.about.now
 
     def start(
         self,
@@ -69,8 +61,8 @@ class Desk:
         steering: Steering | None = None,
     ) -> str:
         """Start a run; what is not said is as it was last. Models may cost what needs no asking."""
-        clip, keypoints = self._clip(clip, keypoints)
-        robot, minutes = robot or self.now.robot, minutes or _MINUTES
+        clip, keypoints = self.about.clip(clip, keypoints)
+        robot, minutes = self.about.robot(robot), minutes or _MINUTES
         limit = self.settings.ask_above_minutes
         if minutes > limit and not self.allow(f"This takes up to {minutes:g} minutes, more than {limit:g}. Start it?"):
             return "Nothing was started."
@@ -92,17 +84,23 @@ class Desk:
         if steering:
             arguments += ["--wish", steering.model_dump_json()]
         self.commands.begin(arguments, out)
-        self._note(run=out, clip=clip, keypoints=keypoints, robot=robot, told=0)
+        self.about.note(run=out, clip=clip, keypoints=keypoints, robot=robot, told=0)
         asked = f" It is told: {steering.said}." if steering else ""
         return (
-            f"{out.name} is at work: {robot}, {clip.name}, up to {minutes:g} minutes, rewards by {self.author}."
+            f"{out.name} is at work: {robot_title(robot)}, {clip.name}, up to {minutes:g} minutes, rewards by "
+            f"{self.author}."
             f"{asked}\nIt goes on by itself in {out}."
         )
 
-    def steer(self, steering: Steering, run: Path | None = None) -> str:
-        """Ask something of a run; a finished one is followed by a new one that starts with the wish."""
+    def steer(self, steering: Steering, run: Path | None = None, *, speed_m_s: float | None = None) -> str:
+        """Ask something of a run; a finished one is followed by a new one that starts with the wish.
+
+        `speed_m_s` is a speed that was asked for as such, in place of the steering's factor.
+        """
         run = self._run(run)
-        means = _meaning(steering)
+        if speed_m_s is not None:
+            steering = at_speed(steering, run, speed_m_s)
+        means = meaning(steering) + not_there(steering, run)
         if narrate.is_alive(run):
             steer.ask(run, steering)
             return f"{run.name} is told ({means}); it follows at its next lap."
@@ -133,27 +131,31 @@ class Desk:
             return f"{run.name} is finished ({result.status}). Say what shall be different, and a new run begins."
         request = narrate.request_of(run)
         self.commands.begin(["run", str(request.clip), "--resume", "--out", str(run)], run)
-        self._note(run=run)
+        self.about.note(run=run)
         return f"{run.name} goes on where it was left."
 
     def overnight(
         self,
         clips: Sequence[Path] = (),
-        folder: Path | None = None,
+        folders: Sequence[Path] = (),
         *,
-        robot: str | None = None,
+        robots: Sequence[str] = (),
         until: str | None = None,
         usd: float | None = None,
     ) -> str:
         """Queue clips for the night. This always asks: it takes hours."""
-        found = [self._clip(clip, None)[0] for clip in clips] or self._clips_in(folder)
-        robot, until, usd = robot or self.now.robot, until or _UNTIL, _USD if usd is None else usd
+        found = [self.about.clip(clip)[0] for clip in clips]
+        for folder in folders or ([] if found else [None]):
+            found += self.about.clips_in(folder)
+        resolved = [self.about.robot(name) for name in robots or [self.now.robot]]
+        until, usd = until or _UNTIL, _USD if usd is None else usd
         names = ", ".join(clip.name for clip in found[:4]) + (", …" if len(found) > 4 else "")
         many = f"{len(found)} clip{'s' * (len(found) > 1)}"
-        question = f"Work on {many} ({names}) with {robot} until {until}, at most ${usd:g}. Start it?"
+        titles = " and ".join(map(robot_title, resolved))
+        question = f"Work on {many} ({names}) with {titles} until {until}, at most ${usd:g}. Start it?"
         if not self.allow(question):
             return "Nothing was started."
-        arguments = ["overnight", *map(str, found), "--until", until, "--usd", f"{usd:g}", "--robot", robot]
+        arguments = ["overnight", *map(str, found), "--until", until, "--usd", f"{usd:g}", "--robot", *resolved]
         arguments += ["--author", self.author, "--critic", self.critic]
         out = self.root.absolute() / f"overnight-{time.strftime('%Y%m%d-%H%M%S')}"
         self.commands.start_unless_refused([*arguments, "--out", str(out)], out.name)
@@ -164,24 +166,26 @@ class Desk:
 
     def recall(self, clip: Path | None, keypoints: Path | None = None, robot: str | None = None) -> str:
         """Say which remembered rewards are near a clip in motion."""
-        clip, keypoints = self._clip(clip, keypoints)
+        clip, keypoints = self.about.clip(clip, keypoints)
         arguments = ["recall", str(clip), "--json"]
         arguments += ["--keypoints", str(keypoints)] if keypoints else []
-        arguments += ["--robot", robot] if robot else []
+        arguments += ["--robot", self.about.robot(robot)] if robot else []
         hits = [Recollection.model_validate(hit) for hit in json.loads(self.commands.run(arguments))]
-        self._note(clip=clip, keypoints=keypoints)
+        self.about.note(clip=clip, keypoints=keypoints)
         if not hits:
             return "Nothing is remembered yet that could be compared."
         near = "fits" if hits[0].near else "is the nearest, and is far"
         lines = [f"{hits[0].attempt} {near}:"]
-        lines += [f"{hit.attempt} ({hit.robot}, GSI {hit.gsi:.2f}): {hit.sentence} {hit.folder}" for hit in hits]
+        lines += [
+            f"{hit.attempt} ({robot_title(hit.robot)}, GSI {hit.gsi:.2f}): {hit.sentence} {hit.folder}" for hit in hits
+        ]
         return "\n".join(lines)
 
     def describe(self, clip: Path | None, keypoints: Path | None = None) -> str:
         """Say what a clip shows and how far to trust it."""
-        clip, keypoints = self._clip(clip, keypoints)
+        clip, keypoints = self.about.clip(clip, keypoints)
         said = self.commands.run(["describe", str(clip)] + (["--keypoints", str(keypoints)] if keypoints else []))
-        self._note(clip=clip, keypoints=keypoints)
+        self.about.note(clip=clip, keypoints=keypoints)
         return said.strip()
 
     def status(self, run: Path | None = None) -> str:
@@ -234,7 +238,7 @@ class Desk:
         """Take a run by its name or path as the one that is talked about."""
         for path in (Path(name), self.root / name):
             if (path / "request.json").is_file():
-                self._note(run=path.absolute())
+                self.about.note(run=path.absolute())
                 return path.absolute()
         there = ", ".join(run.name for run in narrate.runs_under(self.root)[:6]) or "none"
         raise BadInput(f"there is no run {name}.", f"The latest: {there}.")
@@ -251,47 +255,9 @@ class Desk:
             raise BadInput("there is no run yet.", 'Start one: "make the go1 trot like clip.mp4".')
         return found[0].absolute()
 
-    def _clip(self, clip: Path | None, keypoints: Path | None) -> tuple[Path, Path | None]:
-        if clip is None:
-            if self.now.clip is None:
-                raise BadInput("no clip was named yet.", "Name its file.")
-            return self.now.clip, keypoints or self.now.keypoints
-        for path, what in ((clip, "clip"), (keypoints, "keypoint file")):
-            if path is not None and not path.is_file():
-                raise BadInput(f"there is no {what} {path}.", "Check the path.")
-        return clip.absolute(), keypoints.absolute() if keypoints else None
-
-    def _clips_in(self, folder: Path | None) -> list[Path]:
-        folder = folder or (self.now.clip.parent if self.now.clip else None)
-        if folder is None:
-            raise BadInput("no folder was named.", "Name it: run clips/ overnight.")
-        found = sorted(path.absolute() for path in folder.glob("*") if path.suffix.lower() in _CLIPS)
-        if not found:
-            raise BadInput(f"there is no clip in {folder}.", f"Clips end in {', '.join(_CLIPS)}.")
-        return found
-
     def _new_run(self, clip: Path, robot: str) -> Path:
         from video2reward.agent.session import default_out
 
         out = default_out(clip, robot, self.root).absolute()
         free = (out.with_name(f"{out.name}-{k}") if k > 1 else out for k in range(1, 100))
         return next(path for path in free if not path.exists())
-
-    def _note(self, **changed: object) -> None:
-        self.now = self.now.model_copy(update=changed)
-        runs.save(self.now, self.home / "about.json")
-
-
-def _meaning(steering: Steering) -> str:
-    """Say what a wish comes to in numbers, so that a wrong reading is noticed."""
-    parts = []
-    if steering.speed_factor != 1.0:
-        parts.append(f"speed x {steering.speed_factor:.2f}")
-    if steering.cadence_factor != 1.0:
-        parts.append(f"cadence x {steering.cadence_factor:.2f}")
-    if steering.swing_height_factor != 1.0:
-        parts.append(f"swing height x {steering.swing_height_factor:.2f}")
-    parts += [f"weight of {name} x {factor:g}" for name, factor in steering.weight_factors.items()]
-    parts += [f"weight of {name} = {weight:g}" for name, weight in steering.weights.items()]
-    parts += [f"without {name}" for name in steering.remove_terms]
-    return ", ".join(parts) or steering.said

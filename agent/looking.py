@@ -6,6 +6,7 @@ those of physics, whatever it says. A finding counts only with a moment that the
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -15,7 +16,7 @@ from video2reward.agent.authors import Bill, Usage
 from video2reward.agent.kept import Message
 from video2reward.agent.llm import require_server
 from video2reward.agent.model import ModelClient, PromptTooLong
-from video2reward.agent.objects import json_objects
+from video2reward.agent.objects import values_in
 from video2reward.agent.settings import Settings, model_settings
 from video2reward.memory.errors import AuthorFailed, BadInput
 from video2reward.memory.records import Critique
@@ -24,6 +25,14 @@ from video2reward.memory.records import Finding as CritiqueFinding
 REPAIRS = 1
 _MOST = 6
 _WITHIN_S = 90.0
+_KEYS = {
+    "time_s": ("time_s", "time", "timestamp", "t"),
+    "quantity": ("quantity", "metric", "name"),
+    "value": ("value", "robot_value", "robot"),
+    "wanted": ("wanted", "subject_value", "subject", "clip", "target", "expected"),
+    "sentence": ("sentence", "description", "observation", "text", "finding"),
+}
+"""What was asked for, and what models call it."""
 
 
 class Critic(Protocol):
@@ -105,14 +114,18 @@ def make_critic(name: str) -> Critic | None:
 
 def read_seen(text: str, source: str, seconds: float) -> tuple[list[CritiqueFinding], list[str], str]:
     """Return findings, advice, and what is wrong with the answer where it holds neither."""
-    for value in json_objects(text):
-        if "findings" not in value and "advice" not in value:
+    for value in reversed(values_in(text)):
+        if isinstance(value, list):
+            value = {"findings": value}
+        inner = [item for item in value.values() if isinstance(item, dict)]
+        value = next((item for item in (value, *inner) if "findings" in item or "advice" in item), None)
+        if value is None:
             continue
         found, dropped = [], 0
         items = value.get("findings")
         for item in items if isinstance(items, list) else []:
             try:
-                seen = SeenAnswer.model_validate(item)
+                seen = SeenAnswer.model_validate(_as_asked(item))
             except ValidationError:
                 dropped += 1
                 continue
@@ -125,13 +138,30 @@ def read_seen(text: str, source: str, seconds: float) -> tuple[list[CritiqueFind
                     sentence=seen.sentence, source=source,
                 )
             )  # fmt: skip
-        said = value.get("advice")
-        advice = [str(line)[:300] for line in said if str(line).strip()] if isinstance(said, list) else []
+        said = value.get("advice") or []
+        said = said if isinstance(said, list) else [said]
+        advice = [str(line)[:300] for line in said if str(line).strip()]
         if dropped and not found:
             wrong = f"none of its {dropped} findings has a number and a time_s between 0 and {seconds:g}."
             return [], [], wrong
         return found[:_MOST], advice[:_MOST], ""
     return [], [], "it holds no JSON object with findings and advice."
+
+
+def _as_asked(item: Any) -> Any:
+    """Bring a finding to the names and numbers that were asked for: "8°" is 8, "about 1.5 s" is 1.5."""
+    if not isinstance(item, dict):
+        return item
+    named = {name: next((item[key] for key in keys if item.get(key) is not None), None) for name, keys in _KEYS.items()}
+    for name in ("time_s", "value", "wanted"):
+        if isinstance(named[name], str):
+            number = re.search(r"[-+]?\d+(?:\.\d+)?", named[name].replace("\u2212", "-"))
+            named[name] = float(number[0]) if number else None
+    if isinstance(named["quantity"], str):
+        named["quantity"] = re.sub(r"\W+", "_", named["quantity"]).strip("_").lower()[:60]
+    if isinstance(named["sentence"], str):
+        named["sentence"] = named["sentence"].strip()[:400]
+    return named
 
 
 def with_seen(critique: Critique, findings: list[CritiqueFinding], advice: list[str], source: str) -> Critique:

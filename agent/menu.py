@@ -8,17 +8,15 @@ from video2reward.agent.answers import BadAnswer
 from video2reward.agent.authors import PriorReward
 from video2reward.agent.objects import json_objects
 from video2reward.agent.offline import Recipe, compose, first_recipe, mend, recipe_of
+from video2reward.agent.ready import READY
 from video2reward.memory.records import MotionTarget, RewardDraft, RewardTerm
 
 _NEEDED = 2
 _EXTRA = (
-    RewardTerm(name="slip", weight=-0.1, serves="need: grip", doc="Do not slide on the ground.",
-               body="return foot_slip(s)"),
-    RewardTerm(name="effort", weight=-0.0001, serves="need: hardware", doc="Spend little torque.",
-               body="return torque(s)"),
-    RewardTerm(name="upright_trunk", weight=0.3, serves="need: balance", doc="Stay upright.",
-               body="return upright(s)"),
-)  # fmt: skip
+    READY["slip"],
+    READY["effort"],
+    RewardTerm(name="upright_trunk", weight=0.3, serves="need: balance", doc="Stay upright.", body="return upright(s)"),
+)
 
 
 def menu(target: MotionTarget, parent: PriorReward | None = None) -> tuple[RewardTerm, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from video2reward.agent.budget import spending_of
 from video2reward.agent.folder import RunFolder
 from video2reward.agent.lease import holder
 from video2reward.agent.screen import line_of
@@ -36,11 +37,12 @@ def status(run: Path) -> str:
     """Say how a run stands: finished and how, or at work and on what."""
     result = result_of(run)
     if result and not is_alive(run):
-        return f"{run.name}: {result.status}. {result.stop_reason}{_best(result)}"
+        return f"{run.name}: {result.status}. {result.stop_reason}{_best(result)}\n{_used(run)}"
     lines = [f"{run.name}: {'at work' if is_alive(run) else 'not at work, and not finished (say `go on`)'}."]
     lines += told(run)[-_LAST_LINES:]
     if now := _training_now(run):
         lines.append(now)
+    lines.append(_used(run))
     if waiting := [wish.said for wish in asked(run)]:
         lines.append(f"asked of it: {'; '.join(waiting)}")
     return "\n".join(lines)
@@ -181,6 +183,14 @@ def _training_now(run: Path) -> str:
         except (OSError, ValueError, LookupError, TypeError, ZeroDivisionError):
             continue
     return f"training: {', '.join(said)}" if said else ""
+
+
+def _used(run: Path) -> str:
+    """Say what a run has used, and of how much."""
+    spent, request = spending_of(run), request_of(run)
+    money = f", {spent.tokens:,} tokens for ${spent.usd:.4f}" if spent.tokens else ""
+    most = f" of ${request.usd:g}" if money and request.usd is not None else ""
+    return f"used: {spent.wall_s / 60:.1f} of {request.minutes:.3g} minutes, {spent.env_steps:,} steps{money}{most}"
 
 
 def _best(result: RunResult) -> str:

@@ -34,12 +34,17 @@ def json_objects(text: str) -> list[dict[str, Any]]:
     A list of terms counts as an object that holds it. Thoughts are passed over, unless nothing is left without them.
     """
     found: list[dict[str, Any]] = []
-    for value in _values(spoken(text)[:_MOST_CHARS]):
+    for value in values_in(text):
         if isinstance(value, list) and value and all(isinstance(item, dict) and "weight" in item for item in value):
             value = {"terms": value}
         if isinstance(value, dict) and value not in found:
             found.append(value)
     return sorted(reversed(found), key=lambda value: "terms" not in value and "reward" not in value)
+
+
+def values_in(text: str) -> list[dict[str, Any] | list[Any]]:
+    """Return the outermost objects and lists that a text holds, in their order; thoughts are passed over."""
+    return list(_values(spoken(text)[:_MOST_CHARS]))
 
 
 def spoken(text: str) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 from video2reward.agent.fitting import kind_of, scaled_swing
+from video2reward.agent.ready import READY
 from video2reward.memory.records import Attempt, Decision, MotionTarget, RewardDraft, RewardTerm, Steering
 from video2reward.sim.config import GRAVITY_M_S2
 
@@ -78,6 +79,9 @@ def steered_draft(draft: RewardDraft, steerings: Sequence[Steering]) -> RewardDr
         terms = [
             term.model_copy(update={"body": scaled_swing(term.body, steering.swing_height_factor)}) for term in changed
         ]
+        for added in _brought_in(terms, steering):
+            terms.append(added)
+            edits.append(f"asked for: {added.name} {added.weight:g} is new")
         if steering.swing_height_factor != 1.0:
             edits.append(f"asked for: feet lifted {steering.swing_height_factor:g} times as high")
     if tuple(terms) == draft.terms:
@@ -113,6 +117,15 @@ def with_current_target(attempts: Sequence[Attempt]) -> list[Attempt]:
 def _named(term: RewardTerm, names: Sequence[str]) -> bool:
     """Tell whether a term is meant: by its own name, or by its kind where no word is a term's own name."""
     return term.name in names or kind_of(term) in names
+
+
+def _brought_in(terms: Sequence[RewardTerm], steering: Steering) -> list[RewardTerm]:
+    """Return the terms that must be new, because a wish asks for more of what no term is about."""
+    return [
+        ready.model_copy(update={"weight": round(factor / 2.0 * ready.weight, 6)})
+        for kind, factor in steering.weight_factors.items()
+        if factor > 1.0 and (ready := READY.get(kind)) and not any(_named(term, (kind,)) for term in terms)
+    ]
 
 
 def _weighed(term: RewardTerm, steering: Steering) -> RewardTerm:

@@ -82,6 +82,10 @@ class Chat:
     """Who writes the rewards of the runs that are started: offline, or openai:MODEL."""
     critic: str = "offline"
     """Who looks at pictures in them: offline, or openai:MODEL."""
+    tokens: Annotated[int | None, arg(metavar="N")] = None
+    """The most tokens of the conversation itself; runs have limits of their own."""
+    usd: Annotated[float | None, arg(metavar="DOLLARS")] = None
+    """The most that the conversation itself may cost; without it, you are asked now and then."""
     root: Path = Path("runs")
     """Where runs lie."""
     yes: bool = False

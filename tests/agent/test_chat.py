@@ -245,3 +245,50 @@ def test_a_chat_writes_a_reward_for_a_run_and_hears_why_it_is_refused(desk, serv
 def test_every_decision_keeps_what_was_asked(finished):
     lines = (finished / "dog/decisions.jsonl").read_text().splitlines()
     assert all(Decision.model_validate_json(line).steering == () for line in lines)
+
+
+def test_a_speed_as_such_becomes_a_factor_of_what_the_run_is_held_to(desk, finished):
+    run = finished / "dog"
+    with lease(run):
+        said, fine = by_grammar(desk, "make it walk at 0.8 m/s", "at 9 m/s")
+    # The fake target goes at 1 m/s.
+    assert fine == [True, False] and "speed x 0.80" in said and "too far from the 0.80 m/s of now" in said
+    assert asked(run)[-1].speed_factor == pytest.approx(0.8)
+    (run / "steer.jsonl").unlink()
+
+
+def test_a_term_that_the_reward_does_not_have_is_said(desk, finished):
+    with lease(finished / "dog"):
+        said, _ = by_grammar(desk, "remove the soles term and go on")
+    assert "its reward has no soles, it has a" in said
+    (finished / "dog" / "steer.jsonl").unlink()
+
+
+def test_a_status_says_what_was_used_and_a_run_can_be_named(desk, finished):
+    said, fine = by_grammar(desk, "how much did it cost?", "switch to run dog", "thanks")
+    assert all(fine) and said.count("of 10 minutes") == 2
+
+
+@pytest.mark.parametrize("limit", [{"tokens": 1000}, {"usd": 0.0001}], ids=["tokens", "dollars"])
+def test_a_conversation_ends_with_its_own_limit_and_runs_do_not(desk, server, limit):
+    server.script(Reply("Hello."))
+    settings = Settings(base_url=server.url, api_key=KEY, max_retries=0)
+    brain = ModelBrain("gpt-4o-mini", settings, desk, lambda question: False, **limit)
+    said, fine = said_by(brain, "hello", "again", home=desk.home)
+    assert fine == [True, False] and "of this conversation are used up" in said
+    assert len(server.requests) == 1 and brain.spent.startswith("1,100 tokens, $0.0002")
+
+
+def test_a_conversation_asks_before_it_costs_more_than_the_settings_let_it(desk, server):
+    server.script(Reply("Hello."))
+    questions = []
+    settings = Settings(base_url=server.url, api_key=KEY, max_retries=0, ask_above_usd=0.0001)
+    brain = ModelBrain("gpt-4o-mini", settings, desk, lambda question: questions.append(question) or len(questions) < 2)
+    _, fine = said_by(brain, "one", "two", "three", home=desk.home)
+    assert fine == [True, True, False] and len(questions) == 2 and "has cost $0.00" in questions[0]
+
+
+def test_a_call_that_a_server_lets_through_as_text_is_explained(desk, server):
+    server.script(Reply('<tool_call>{"name": "run_status", "arguments": {}}</tool_call>'))
+    said, _ = by_model(desk, server, "how is it going?")
+    assert "parser of tool calls" in said

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from fake_tools import FakeAuthor, FakeTools, critique, request
 from video2reward.agent.folder import RunFolder
-from video2reward.agent.looking import ModelCritic, make_critic
+from video2reward.agent.looking import ModelCritic, make_critic, read_seen
 from video2reward.agent.session import start
 from video2reward.agent.settings import Settings
 from video2reward.evals.scripted_openai import Reply, serve
@@ -115,3 +115,26 @@ def test_the_offline_critic_is_physics_alone():
     assert make_critic("offline") is None
     with pytest.raises(BadInput):
         make_critic(" ")
+
+
+FOUND = {"time_s": 1.5, "quantity": "trunk_pitch_deg", "value": 8.0, "wanted": 0.0, "sentence": "It leans forward."}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        json.dumps({"findings": [FOUND], "advice": ["Level the trunk."]}),
+        "Looking at it:\n```json\n" + json.dumps({"findings": [FOUND], "advice": "Level the trunk."}) + "\n```",
+        json.dumps({"findings": [{**FOUND, "time_s": "about 1.5 s", "value": "8°", "wanted": "~0"}]}),
+        json.dumps({"findings": [{"time": 1.5, "metric": "Trunk pitch (deg)", "robot": 8, "subject": 0,
+                                  "observation": "It leans forward."}]}),
+        json.dumps([FOUND]),
+        json.dumps({"review": {"findings": [FOUND], "advice": []}}),
+        "<think>{\"findings\": []}</think>" + json.dumps({"findings": [FOUND]}),
+    ],
+    ids=["as asked", "in a fence", "numbers in words", "other names", "a list", "wrapped", "thoughts"],
+)  # fmt: skip
+def test_what_a_model_saw_is_read_in_the_forms_that_models_like(text):
+    (finding,), _, problem = read_seen(text, "eyes", 10.0)
+    assert problem == "" and (finding.time_s, finding.value, finding.wanted) == (1.5, 8.0, 0.0)
+    assert finding.quantity == "seen.trunk_pitch_deg" and finding.sentence == "It leans forward."

@@ -104,3 +104,13 @@ def test_what_comes_too_late_for_the_budget_is_said_to_be_undone(tmp_path):
     asked = Steering(said="slower", speed_factor=0.8)
     result = start(request(tmp_path / "run", candidates=1, laps=1), tools=AskedDuring(asked), author=FakeAuthor())
     assert result.status == "passed" and "(slower) was not begun" in result.stop_reason
+
+
+def test_a_wish_for_less_of_what_no_term_is_about_brings_a_term_in():
+    draft = RewardDraft(terms=compose(TARGET, first_recipe(TARGET)), rationale="", author="offline")
+    less = Steering(said="less slipping", weight_factors={"slip": 2.0})
+    steered = steer.steered_draft(draft, [less])
+    assert steered.terms[-1].body == "return foot_slip(s)" and steered.terms[-1].weight == -0.1
+    assert "asked for: slip -0.1 is new" in steered.edits
+    again = steer.steered_draft(draft, [less, less])
+    assert [term.weight for term in again.terms if term.name == "slip"] == [-0.2]

@@ -1,7 +1,9 @@
-"""Fixtures of the eyes' tests: small clips made on the spot, with a textured background and a block that moves."""
+"""Fixtures of the tools' tests: small clips with a textured background and a block that moves, and trainings."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
@@ -11,6 +13,8 @@ import numpy as np
 import pytest
 from video2reward.memory.records import ArrayFile, Clip, KeypointTrack, Skeleton
 from video2reward.tools.track import TrackArrays
+
+from .jobs import Jobs
 
 
 class ClipMaker:
@@ -70,6 +74,21 @@ class ClipMaker:
             for packet in [*stream.encode(frame), *stream.encode(None)]:
                 container.mux(packet)
         return path
+
+
+@pytest.fixture
+def jobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], Jobs]]:
+    """Return a function that makes folders of trainings for a worker of the tests; all are ended afterwards."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
+    made: list[Jobs] = []
+
+    def jobs(module: str) -> Jobs:
+        made.append(Jobs(tmp_path, module))
+        return made[-1]
+
+    yield jobs
+    for one in made:
+        one.end()
 
 
 @pytest.fixture(scope="session")

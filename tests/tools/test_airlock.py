@@ -6,43 +6,27 @@ from pathlib import Path
 
 import pytest
 from video2reward.memory.errors import BadInput
-from video2reward.memory.records import MotionTarget, TrainingSpec
 from video2reward.tools import airlock
 from video2reward.tools.confine import available_layers
-from video2reward.tools.train_policy import Watchdog, submit, train_policy
+from video2reward.tools.train_policy import Watchdog, train_policy
 from video2reward.tools.workers import Worker
 
 HOSTILE = "hostile_worker"
-TARGET = MotionTarget(
-    robot="go1",
-    feet=("FL", "FR", "RL", "RR"),
-    gait="trot",
-    speed_m_s=1.0,
-    stride_frequency_hz=2.0,
-    duty_factor=(0.5,) * 4,
-    phase_offsets=(0.0, 0.5, 0.5, 0.0),
-    leg_length_m=0.256,
-    froude=0.4,
-)
 
 
 @pytest.fixture
-def let(tmp_path, monkeypatch):
+def let(tmp_path, jobs):
     """Return a function that lets the hostile worker do one deed and returns the folder and what was believed."""
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
     (tmp_path / "secret.txt").write_text("s3cret")
     (tmp_path / "true.json").write_text(json.dumps({"attempt": "links_result", "status": "timeout", "wall_s": 0.1}))
+    job = jobs(HOSTILE)
 
     def let(deed: str, **limits):
-        folder = tmp_path / deed
-        folder.mkdir()
-        (folder / "reward.py").write_text("# a reward\n")
-        spec = TrainingSpec(attempt=deed, reward="reward.py", target=TARGET, max_wall_s=60.0)
-        return folder, train_policy(submit(spec, folder), module=HOSTILE, watchdog=Watchdog(**limits))
+        spec = job(deed, max_wall_s=60.0)
+        (spec.parent / "reward.py").write_text("# a reward\n")
+        return spec.parent, train_policy(spec, module=HOSTILE, watchdog=Watchdog(**limits))
 
-    yield let
-    for folder in tmp_path.glob("*/spec.json"):
-        Worker(folder.parent, HOSTILE).cancel(grace_s=0.1)
+    return let
 
 
 def leaks(folder: Path) -> bool:

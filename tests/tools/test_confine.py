@@ -74,6 +74,17 @@ def test_a_file_given_to_read_cannot_be_replaced_even_within_the_folder(tmp_path
     assert given.read_text() == "as given"
 
 
+def test_a_file_of_no_encoding_ends_neither_the_runner_nor_the_next_file(tmp_path):
+    if not available_layers().complete:
+        pytest.skip(f"THE OPERATING SYSTEM'S LAYER IS NOT TESTED HERE: {available_layers().missing}")
+    (tmp_path / "box").mkdir()
+    files = {"bytes": b"x = '\xff\xfe'", "cookie": b"# coding: no-such\n", "null": b"x = 1\0", "next": b"print('on')"}
+    for name, raw in files.items():
+        (tmp_path / f"{name}.py").write_bytes(raw)
+    ended = run_files([tmp_path / f"{name}.py" for name in files], tmp_path / "box")
+    assert [ended[f"{name}.py"].exit for name in files] == [1, 1, 1, 0] and ended["next.py"].words == "on\n"
+
+
 def test_there_is_no_network_not_even_to_this_machine(run_code):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]

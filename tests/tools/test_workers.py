@@ -8,41 +8,18 @@ from pathlib import Path
 
 import pytest
 from video2reward.memory import runs
-from video2reward.memory.records import MotionTarget, TrainingRun, TrainingSpec
+from video2reward.memory.records import TrainingRun
 from video2reward.tools import train_policy as training
-from video2reward.tools.train_policy import Watchdog, submit, train_policies, train_policy
+from video2reward.tools.train_policy import Watchdog, train_policies, train_policy
 from video2reward.tools.workers import Worker
 
 FAKE = "fake_worker"
-TARGET = MotionTarget(
-    robot="go1",
-    feet=("FL", "FR", "RL", "RR"),
-    gait="trot",
-    speed_m_s=1.0,
-    stride_frequency_hz=2.0,
-    duty_factor=(0.5,) * 4,
-    phase_offsets=(0.0, 0.5, 0.5, 0.0),
-    leg_length_m=0.256,
-    froude=0.4,
-)
 
 
 @pytest.fixture
-def job(tmp_path, monkeypatch):
+def job(jobs):
     """Return a function that puts a spec for the fake worker into a folder; what still runs at the end is ended."""
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
-    made: list[Path] = []
-
-    def job(attempt: str, **spec: object) -> Path:
-        folder = tmp_path / attempt
-        folder.mkdir()
-        made.append(folder)
-        return submit(TrainingSpec(attempt=attempt, reward="reward.py", target=TARGET, **spec), folder)
-
-    yield job
-    for folder in made:
-        Worker(folder, FAKE).cancel(grace_s=0.2)
-        Worker(folder, FAKE).state()
+    return jobs(FAKE)
 
 
 def wait_for(condition, seconds: float = 10.0) -> None:
