@@ -42,7 +42,7 @@ class GrammarBrain:
     name = "offline"
 
     def __init__(self, desk: Desk) -> None:
-        self.desk, self.understood = desk, True
+        self.desk, self.understood, self._told = desk, True, False
 
     def answer(self, text: str, history: Sequence[tuple[str, str]]) -> Iterator[str]:
         intent = read(text, known_robots())
@@ -96,7 +96,10 @@ class GrammarBrain:
 
     def _lost(self, intent: Intent) -> Iterator[str]:
         part = "; ".join(repr(text) for text in intent.unread)
-        yield f"I do not understand {part or 'that'}. {_what_i_can_do()}"
+        # All of it once is help, and all of it each time is noise.
+        can = "`help` says what I can do." if self._told else _what_i_can_do()
+        yield f"I do not understand {part or 'that'}. {can}"
+        self._told = True
 
 
 class History:

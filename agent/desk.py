@@ -15,7 +15,7 @@ from video2reward.agent import narrate
 from video2reward.agent import steering as steer
 from video2reward.agent.about import About, Remembered
 from video2reward.agent.apart import Commands, last_words
-from video2reward.agent.meaning import at_speed, meaning, not_there
+from video2reward.agent.meaning import at_speed, is_nothing, meaning, not_there
 from video2reward.agent.settings import Settings
 from video2reward.memory.errors import BadInput, V2RError
 from video2reward.memory.recall import memory_home
@@ -61,6 +61,9 @@ class Desk:
         steering: Steering | None = None,
     ) -> str:
         """Start a run; what is not said is as it was last. Models may cost what needs no asking."""
+        if clip is None and self.now.clip is None and narrate.runs_under(self.root):
+            request = narrate.request_of(self._run(None))
+            clip, keypoints = request.clip, keypoints or request.keypoints
         clip, keypoints = self.about.clip(clip, keypoints)
         robot, minutes = self.about.robot(robot), minutes or _MINUTES
         limit = self.settings.ask_above_minutes
@@ -108,6 +111,8 @@ class Desk:
         if result is None or result.status == "stopped":
             steer.ask(run, steering)
             return f"{run.name} is told ({means}). {self.go_on(run)}"
+        if is_nothing(steering, run):
+            return f"{run.name} is finished, and nothing would change{not_there(steering, run)}."
         request = narrate.request_of(run)
         said = self.start(request.clip, robot=request.robot, keypoints=request.keypoints, steering=steering)
         return f"{run.name} is finished, so a new run begins ({means}). {said}"

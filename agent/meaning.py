@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from video2reward.agent import steering as steer
+from video2reward.agent.decide import best_of
 from video2reward.agent.fitting import kind_of
 from video2reward.agent.folder import RunFolder
 from video2reward.memory import runs
 from video2reward.memory.errors import BadInput
-from video2reward.memory.records import MotionTarget, Steering
+from video2reward.memory.records import MotionTarget, RewardDraft, Steering
 
 
 def meaning(steering: Steering) -> str:
@@ -28,16 +29,33 @@ def meaning(steering: Steering) -> str:
 
 
 def not_there(steering: Steering, run: Path) -> str:
-    """Say which terms shall go or change that the latest reward does not have."""
-    attempts = [attempt for attempt in RunFolder(run).attempts() if attempt.program.terms]
-    draft = RunFolder(run).draft(attempts[-1].id) if attempts else None
-    if draft is None:
+    """Say which terms shall go or change that the run's best reward does not have; "" where all are there."""
+    draft = _best_draft(run)
+    missing = _missing(steering, draft) if draft else []
+    if not (draft and missing):
         return ""
+    has = ", ".join(term.name for term in draft.terms)
+    return f"; its reward has no {' and no '.join(missing)} term, it has {has}"
+
+
+def is_nothing(steering: Steering, run: Path) -> bool:
+    """Tell whether a wish would change nothing, because all it asks is about terms that are not there."""
+    draft = _best_draft(run)
+    asked = [*steering.remove_terms, *steering.weights]
+    rest = (*steering.weight_factors, steering.speed_factor, steering.cadence_factor, steering.swing_height_factor)
+    return bool(draft and asked and _missing(steering, draft) == asked and set(rest) <= {1.0})
+
+
+def _best_draft(run: Path) -> RewardDraft | None:
+    disk = RunFolder(run)
+    attempts = disk.attempts()
+    best = best_of(attempts) or next((a for a in reversed(attempts) if a.program.terms), None)
+    return disk.draft(best.id) if best else None
+
+
+def _missing(steering: Steering, draft: RewardDraft) -> list[str]:
     there = {term.name for term in draft.terms} | {kind_of(term) for term in draft.terms}
-    missing = [name for name in (*steering.remove_terms, *steering.weights) if name not in there]
-    if not missing:
-        return ""
-    return f"; its reward has no {' and no '.join(missing)}, it has {', '.join(t.name for t in draft.terms)}"
+    return [name for name in (*steering.remove_terms, *steering.weights) if name not in there]
 
 
 def at_speed(steering: Steering, run: Path, speed_m_s: float) -> Steering:

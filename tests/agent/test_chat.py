@@ -260,7 +260,7 @@ def test_a_speed_as_such_becomes_a_factor_of_what_the_run_is_held_to(desk, finis
 def test_a_term_that_the_reward_does_not_have_is_said(desk, finished):
     with lease(finished / "dog"):
         said, _ = by_grammar(desk, "remove the soles term and go on")
-    assert "its reward has no soles, it has a" in said
+    assert "its reward has no soles term, it has a" in said
     (finished / "dog" / "steer.jsonl").unlink()
 
 
