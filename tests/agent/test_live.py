@@ -11,7 +11,7 @@ from video2reward.evals.try_model import main, try_model
 @pytest.mark.live
 def test_a_real_models_first_answers_can_be_trained_with():
     settings = Settings(base_url=os.environ["V2R_LIVE_BASE_URL"], api_key=os.environ.get("V2R_LIVE_KEY"))
-    tried = try_model(os.environ["V2R_LIVE_MODEL"], settings)
+    tried = list(try_model(os.environ["V2R_LIVE_MODEL"], settings))
     assert all(one.usable and one.answers == 1 for one in tried), tried
 
 
