@@ -130,6 +130,9 @@ class Desk:
         run = self._run(run)
         if narrate.is_alive(run):
             (run / "STOP").unlink(missing_ok=True)
+            decisions = narrate.decisions_of(run)
+            if decisions and decisions[-1].action == "stop":
+                return f"{run.name} is just ending. Say `go on` again in a moment."
             return f"{run.name} is at work already."
         result = narrate.result_of(run)
         if result and result.status != "stopped":
