@@ -80,7 +80,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _dispatch(command: object) -> int:
     from video2reward.agent import commands
+    from video2reward.agent.amounts import check_amounts
 
+    check_amounts(command)
     return commands.COMMANDS[type(command).__name__](command)
 
 

@@ -197,6 +197,8 @@ def _check(queue: Queue) -> None:
     make_author(queue.author)
     make_critic(queue.critic)
     require_layers(queue.author, unsafe=queue.unsafe)
+    if (queue.author, queue.critic) != ("offline", "offline") and queue.usd is None and queue.tokens is None:
+        print("No limit holds what language models may cost this night: --usd or --tokens would.")
     for name in dict.fromkeys((queue.author, queue.critic)):
         if name != "offline" and queue.usd is not None and price_of(name.removeprefix("openai:")) is None:
             print(f"{name} has no price, so that ${queue.usd:g} cannot hold it: name one in video2reward.toml.")

@@ -226,3 +226,19 @@ def test_a_clip_is_described_for_people_and_for_scripts(capsys, tmp_path):
     assert "page.png" in capsys.readouterr().err
     assert main(["recall", *clip, "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == []
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["run", "a.mp4", "--usd", "0"], "--usd is 0; it must be above 0"),
+        (["run", "a.mp4", "--most-candidates", "-1"], "--most-candidates is -1; it must be above 0"),
+        (["run", "a.mp4", "--minutes", "nan"], "--minutes is nan; it must be above 0"),
+        (["overnight", "a.mp4", "--until", "1h", "--tokens", "0"], "--tokens is 0; it must be above 0"),
+        (["judge", "runs/a", "--num-envs", "0"], "--num-envs is 0; it must be above 0"),
+    ],
+    ids=["dollars", "candidates", "minutes", "tokens", "environments"],
+)
+def test_an_amount_of_nothing_is_refused_by_its_options_name(argv, said, capsys):
+    assert main(argv) == 2
+    assert said in capsys.readouterr().err
