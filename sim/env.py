@@ -118,16 +118,24 @@ class LocomotionEnv(VecEnv):
         return self._observations, rewards, done, {"time_outs": time_out, "fell": fell}
 
     def refine(self, physics_step_s: float) -> None:
-        """Go on from the present states with another physics step."""
-        self.config = replace(self.config, physics_step_s=physics_step_s)
+        """Go on from the present states in the judge's model: another physics step, and every limb meets the floor."""
+        self.config = replace(self.config, physics_step_s=physics_step_s, full_collision=True)
         self.num_substeps = round(self.step_s / physics_step_s)
         states = self.backend.state()
         qpos, qvel = states.qpos.clone(), states.qvel.clone()
-        model = load_model(self.robot, timestep_s=physics_step_s, full_collision=self.config.full_collision)
-        self.backend = self._make_backend(model)
+        model = load_model(self.robot, timestep_s=physics_step_s, full_collision=True)
+        self.backend, self.layout = self._make_backend(model), SensorLayout.of(model, self.robot)
         self.disturber.prepare(self.backend)
         self.backend.watch(self.layout.feet_touch)
         self.backend.reset(torch.arange(self.num_envs), qpos, qvel)
+
+    def begin_standing(self, episode_length_s: float) -> None:
+        """From the next episodes on all begin in the stance, and last so long."""
+        self.config = replace(self.config, reference_init=0.0, episode_length_s=episode_length_s)
+        self.max_episode_length = round(episode_length_s / self.step_s)
+        # Environments that all are too old now would all begin anew together.
+        ages = torch.randint(0, self.max_episode_length, (self.num_envs,), generator=self.generator)
+        self.episode_length_buf = torch.minimum(self.episode_length_buf, ages)
 
     def _make_backend(self, model: mujoco.MjModel) -> Backend:
         from video2reward.sim.backends.mujoco_cpu import MujocoBackend

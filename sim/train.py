@@ -47,6 +47,8 @@ REFERENCE_SHARE = 0.3
 # all measured on the noisy policy, over so many batches, from the state and the target and not from the reward.
 FINE_PHYSICS_STEP_S, POLISH_ENV_STEPS, FINAL_STD = 0.005, 200_000, 0.15
 MIN_LEARNING_RATE = 2e-4
+# A fast gait falls, if it does, within its first half second: the last stage sees every robot start up this often.
+POLISH_EPISODE_S = 4.0
 READY_MATCH, READY_SPEED_ERROR, READY_FALLS_PER_MIN, READY_BATCHES = 0.82, 0.1, 2.0, 4
 
 
@@ -143,9 +145,10 @@ class _Loop:
         return self._result(status, reason)
 
     def _begin_polish(self) -> None:
-        """From here on less is tried out, and the physics is as fine as the judge's."""
+        """From here on less is tried out, and the physics is the judge's: as fine, and who kneels is on the ground."""
         self.polish = Polish(self.env_steps, self._polish_steps, self.ppo.action_std)
         self.env.refine(FINE_PHYSICS_STEP_S)
+        self.env.begin_standing(POLISH_EPISODE_S)
         self.ladder.finish()
         if self.spec.stop_when_ready:
             self._end = min(self._end, self.env_steps + self._polish_steps)

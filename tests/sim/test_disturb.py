@@ -97,3 +97,14 @@ def test_a_finer_physics_step_keeps_every_environments_floor_and_load():
     run(env, 100)
     heavy = float(env.state.feet_force_n.sum(-1).mean())
     assert heavy > 1.1 * 12.743 * 9.81
+
+
+def test_in_the_judges_model_a_robot_without_legs_to_stand_on_lies_on_its_trunk():
+    env = standing(NONE)
+    env.refine(0.005)
+    qpos = env.backend.state().qpos.clone()
+    qpos[:, 2], qpos[:, 7:] = 0.06, torch.tensor((0.0, 2.6, -0.9) * 4)
+    env.backend.reset(torch.arange(env.num_envs), qpos, torch.zeros(env.num_envs, 18))
+    run(env, 50)
+    # While it learns to walk, only feet meet the floor: it would have sunk in.
+    assert float(env.state.base_height_m.min()) > 0.03

@@ -92,6 +92,20 @@ def test_an_episode_may_begin_in_the_reference_motion():
     assert torch.allclose(begun, env.reference.joint_pos[env.reference.at(env.gait_phase)], atol=1e-6)
 
 
+def test_the_last_stage_begins_in_the_stance_and_often_but_not_all_robots_at_once():
+    from dataclasses import replace
+
+    import torch
+
+    env = LocomotionEnv(GO1, TARGET, num_envs=64, num_threads=1, seed=0)
+    env.config = replace(env.config, reference_init=1.0, joint_noise_rad=0.0)
+    env.episode_length_buf += 450
+    env.begin_standing(4.0)
+    assert env.max_episode_length == 200 and len(env.episode_length_buf.unique()) > 30
+    env.reset(torch.arange(64))
+    assert torch.allclose(env.backend.state().qpos[:, 7:], env.default_joint_pos.expand(64, 12))
+
+
 @pytest.mark.slow
 def test_a_reward_for_standing_yields_a_robot_that_stands_whatever_rungs_are_taken(tmp_path):
     (tmp_path / "reward.py").write_text('''"""Stand still."""
