@@ -112,7 +112,7 @@ def status(command: cli.Status) -> int:
         _show_runs(shown, command.root)
     else:
         print(f"Nothing is being worked on under {command.root}, and nothing was left in the middle.")
-    if any(run.state == "left" for run in found_runs):
+    if any(run.state == "left" for run in found_runs) or any(not (q.pid or q.ended) and q.left for q in found_queues):
         print(f"To go on with what was left: video2reward resume {command.root}")
     return 0
 
@@ -175,8 +175,10 @@ def _grant(run: Path, command: cli.Resume) -> None:
         raise BadInput(f"process {pid} is working on {run.name}.", "Wait until it ends.")
     request = runs.load(RunRequest, run / "request.json")
     minutes = command.minutes or request.minutes
-    if not grant(run, minutes, command.laps or request.laps, time.time()):
-        raise BadInput(f"{minutes:g} minutes are too few for another lap of {run.name}.", "Give it more --minutes.")
+    if too_little := grant(run, minutes, command.laps or request.laps, time.time()):
+        raise BadInput(
+            f"{run.name} cannot go on with that: {too_little}", "Give it more --minutes, or begin a new run."
+        )
 
 
 def _anything_left(root: Path, *, more_time: bool = False) -> bool:

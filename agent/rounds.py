@@ -45,19 +45,19 @@ def grant_share(root: Path, queue: Queue, item: Item, among: int, now: float) ->
     run = root / item.name
     usd, tokens = money_left(root, queue)
     best = best_of(RunFolder(run).attempts())
-    fits = grant(
+    too_little = grant(
         run, (end_of_runs(queue) - now) / 60.0 / among, queue.laps, now,
         usd=None if usd is None else usd / among, tokens=None if tokens is None else tokens // among,
     )  # fmt: skip
-    if fits:
+    if not too_little:
         runs.append_event(root, _GRANTED, item=item.name, best=best.id if best else "")
-    return fits
+    return not too_little
 
 
 def grant(
     run: Path, minutes: float, laps: int, now: float, *, usd: float | None = None, tokens: int | None = None
-) -> bool:
-    """Let an ended run go on for so much more than it has spent; False, and nothing changed, where no lap would fit.
+) -> str:
+    """Let an ended run go on for so much more than it has spent; return why that is too little, or "".
 
     Raises BadInput for a run that no limit of its own ended.
     """
@@ -73,11 +73,13 @@ def grant(
         changed["tokens"] = spent.tokens + tokens
     request = request.model_copy(update=changed)
     limits = limits_for(request, spent, now)
-    if wall_left_s(limits, spent) < min(LEAST_S, 30.0 * minutes) or reached(limits, spent):
-        return False
+    if limit := reached(limits, spent):
+        return limit
+    if wall_left_s(limits, spent) < min(LEAST_S, 30.0 * minutes):
+        return f"{wall_left_s(limits, spent):.0f} s are too few."
     runs.save(request, run / "request.json")
     (run / "result.json").unlink(missing_ok=True)
-    return True
+    return ""
 
 
 def _grants(root: Path) -> list[dict[str, object]]:

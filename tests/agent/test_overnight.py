@@ -258,7 +258,8 @@ def test_a_run_that_its_laps_ended_goes_on_when_it_is_granted_more(tmp_path):
     tools = FakeTools(passes=lambda attempt, seed: False)
     first = start(request(tmp_path / "run", laps=2), tools=tools, author=FakeAuthor())
     before = calls(tmp_path / "run")
-    assert grant(tmp_path / "run", 5.0, 2, time.time())
+    assert grant(tmp_path / "run", 0.00001, 2, time.time()) != ""
+    assert grant(tmp_path / "run", 5.0, 2, time.time()) == ""
     second = resume(tmp_path / "run", tools=tools, author=FakeAuthor())
     assert (first.laps, second.laps) == (2, 4) and "all 4 laps are done" in second.stop_reason
     after = calls(tmp_path / "run")
