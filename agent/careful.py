@@ -7,13 +7,16 @@ arguments that are no JSON, or that the stream did not end, are sent back to the
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+import uuid
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from langchain.agents.middleware import ModelRequest, ModelResponse, wrap_model_call
-from langchain_core.messages import HumanMessage
+from langchain_core.messages import AIMessageChunk, HumanMessage, ToolCallChunk
+from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGenerationChunk
 from langchain_openai import ChatOpenAI
+from video2reward.agent.objects import values_in
 from video2reward.memory.errors import AuthorFailed
 
 _REPAIRS = 2
@@ -29,12 +32,13 @@ class CarefulChatOpenAI(ChatOpenAI):
     def _stream(self, *args: Any, **kwargs: Any) -> Iterator[ChatGenerationChunk]:
         arguments: dict[int, str] = {}
         names: dict[int, str] = {}
-        finished = False
+        finished, text = False, ""
         for chunk in super()._stream(*args, **kwargs):
             for call in getattr(chunk.message, "tool_call_chunks", []):
                 index = call["index"] or 0
                 arguments[index] = arguments.get(index, "") + (call["args"] or "")
                 names[index] = names.get(index, "") or call["name"] or ""
+            text += chunk.message.text
             finished = finished or bool((chunk.generation_info or {}).get("finish_reason"))
             yield chunk
         for index, text in arguments.items():
@@ -44,6 +48,19 @@ class CarefulChatOpenAI(ChatOpenAI):
                 fine = False
             if not fine:
                 raise BrokenCall(names[index])
+        if finished and not arguments and (written := call_in_text(text, kwargs.get("tools") or ())):
+            yield ChatGenerationChunk(message=AIMessageChunk(content="", tool_call_chunks=[written]))
+
+
+def call_in_text(text: str, tools: Sequence[dict[str, Any]]) -> ToolCallChunk | None:
+    """Return the call of a tool that a model wrote as text, as servers without a parser for it let through."""
+    names = {tool.get("function", {}).get("name") for tool in tools}
+    for value in values_in(text):
+        if isinstance(value, dict) and value.get("name") in names:
+            given = value.get("arguments", value.get("parameters", {}))
+            arguments = given if isinstance(given, str) else json.dumps(given)
+            return tool_call_chunk(name=value["name"], args=arguments, id=f"call_{uuid.uuid4().hex[:12]}", index=0)
+    return None
 
 
 @wrap_model_call

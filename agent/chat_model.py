@@ -131,9 +131,13 @@ class ModelBrain:
         """Yield texts as they come, and the question of a tool that must ask first."""
         from langchain_core.messages import AIMessage, AIMessageChunk
 
+        said: dict[str | None, str] = {}
         for mode, chunk in agent.stream(given, config, stream_mode=["messages", "updates"]):
             if mode == "messages" and isinstance(chunk[0], AIMessageChunk) and chunk[0].text:
-                yield chunk[0].text
+                said[chunk[0].id] = said.get(chunk[0].id, "") + chunk[0].text
+                # A call that is written as text is made, and is not for people to read.
+                if not said[chunk[0].id].lstrip().startswith(("<tool_call", '{"name"')):
+                    yield chunk[0].text
             elif mode == "updates" and "__interrupt__" in chunk:
                 yield chunk["__interrupt__"][0]
             elif mode == "updates":

@@ -49,7 +49,9 @@ def finished(tmp_path_factory):
 
 @pytest.fixture
 def desk(finished, tmp_path):
-    return Desk(finished, lambda question: False, home=tmp_path / "chat")
+    desk = Desk(finished, lambda question: False, home=tmp_path / "chat")
+    desk.use("dog")  # other tests may have left later runs
+    return desk
 
 
 def said_by(brain, *texts, home):
@@ -288,7 +290,23 @@ def test_a_conversation_asks_before_it_costs_more_than_the_settings_let_it(desk,
     assert fine == [True, True, False] and len(questions) == 2 and "has cost $0.00" in questions[0]
 
 
-def test_a_call_that_a_server_lets_through_as_text_is_explained(desk, server):
-    server.script(Reply('<tool_call>{"name": "run_status", "arguments": {}}</tool_call>'))
-    said, _ = by_model(desk, server, "how is it going?")
+@pytest.mark.parametrize(
+    "text",
+    [
+        '<tool_call>\n{"name": "explain", "arguments": {}}\n</tool_call>',
+        '{"name": "explain", "parameters": {"run": ""}}',
+        'I look it up.\n```json\n{"name": "explain", "arguments": "{}"}\n```',
+    ],
+    ids=["tags", "JSON", "prose"],
+)
+def test_a_call_that_a_server_lets_through_as_text_is_made(desk, server, text):
+    server.script(Reply(text), Reply("Because it was good enough."))
+    said, _ = by_model(desk, server, "why did you stop?")
+    assert "good enough" in said and "<tool_call" not in said and '{"name"' not in said.split("```")[0]
+    assert "After lap" in server.requests[1]["messages"][-1]["content"]
+
+
+def test_a_call_in_text_that_cannot_be_read_is_explained(desk, server):
+    server.script(Reply("<function=explain>run</function>"))
+    said, _ = by_model(desk, server, "why did you stop?")
     assert "parser of tool calls" in said
