@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import socket
+import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from video2reward.tools.confine import available_layers
 from video2reward.tools.run_confined import Ending, run_files
 
 _BATCH = 24
+_MOST_FILES = 100_000
 _RUN = """
 
 if __name__ == "__main__":
@@ -149,6 +151,7 @@ def by_system(payloads: Sequence[Entry], birds: Canaries, seconds: float) -> dic
         some = waiting[:_BATCH]
         endings = _run_some(some, birds, seconds)
         leaks = birds.got_out(" ".join(ending.words for ending in endings.values()))
+        _emptied(birds.inside)
         for payload in some:
             ending = endings.get(payload.name)
             if ending is None:
@@ -199,9 +202,25 @@ def _called(listeners: Sequence[socket.socket]) -> bool:
 
 
 def _left_texts(folder: Path) -> Iterator[str]:
-    for path in folder.rglob("*"):
-        if path.is_file() and not path.is_symlink() and path.stat().st_size < 1 << 20:
-            yield path.read_text(encoding="utf-8", errors="replace")
+    """Yield what lies in the small files of a folder, however deep it goes and however many there are."""
+    rest, left = [str(folder)], _MOST_FILES
+    while rest and left:
+        try:
+            with os.scandir(rest.pop()) as entries:
+                for entry in entries:
+                    left = max(left - 1, 0)
+                    if entry.is_dir(follow_symlinks=False):
+                        rest.append(entry.path)
+                    elif entry.is_file(follow_symlinks=False) and entry.stat().st_size < 1 << 20:
+                        yield Path(entry.path).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            continue
+
+
+def _emptied(folder: Path) -> None:
+    """Make a folder empty again; Python's own way of removing does not go as deep as a payload may."""
+    subprocess.run(["rm", "-rf", "--one-file-system", str(folder)], check=True)
+    folder.mkdir()
 
 
 def _processes_of(mark: str) -> list[str]:
