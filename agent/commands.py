@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
-from video2reward.agent.listings import bench, describe, doctor, guard, list_runs, models, plain_table, recall
+from video2reward.agent.listings import bench, describe, doctor, guard, list_runs, models, recall
 from video2reward.agent.memory_commands import memory
 from video2reward.agent.nightly import overnight, status
 from video2reward.agent.nightly import resume as resume_all
+from video2reward.agent.policy_commands import export, judge, play, show_critique
 from video2reward.agent.robot_commands import robot
 from video2reward.agent.subject import subject_of
 from video2reward.agent.wishes import wished
 from video2reward.memory import runs
-from video2reward.memory.errors import BadInput, MissingPart
+from video2reward.memory.errors import BadInput
 from video2reward.memory.records import (
-    ClipDescription,
-    Critique,
     MotionTarget,
     RunRequest,
     RunResult,
@@ -127,51 +125,9 @@ def train(command: cli.Train) -> int:
         screen.event("judging", {"attempt": "train"})
         critique = render_and_critique(out, target, seed=FRESH_SEED)
         screen.event("judged", {"attempt": "train", "passed": critique.passed, "gsi": critique.similarity.gsi})
-    _show_critique(critique)
+    show_critique(critique)
     print(f"policy: {out / 'policy.pt'}")
     return 0 if critique.passed else 3
-
-
-def judge(command: cli.Judge) -> int:
-    """Judge a policy again, on seeds of its own, beside the verdicts that are there."""
-    from video2reward.agent.screen import Screen
-    from video2reward.tools.render_and_critique import judge_run
-
-    with Screen() as screen:
-        screen.event("judging", {"attempt": command.run.name})
-        critique = judge_run(
-            command.run, seed=command.seed, num_envs=command.num_envs, seconds=command.seconds, push_m_s=command.push
-        )
-    if command.json:
-        print(critique.model_dump_json(indent=2))
-    else:
-        _show_critique(critique)
-    return 0 if critique.passed else 3
-
-
-def play(command: cli.Play) -> int:
-    """Print where the video is; make it where there is none."""
-    from video2reward.tools.render_and_critique import policy_folder
-
-    folder = policy_folder(command.run)
-    video = folder / "video.mp4"
-    if not video.is_file():
-        video = _make_video(folder)
-    if command.out:
-        _copy_video(video, command.out)
-        video = command.out
-    print(video)
-    return 0
-
-
-def _copy_video(video: Path, out: Path) -> None:
-    if out.suffix.lower() == ".gif":
-        from video2reward.tools.video_file import write_gif
-
-        write_gif(video, out)
-    else:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(video, out)
 
 
 def chat(command: cli.Chat) -> int:
@@ -197,16 +153,6 @@ def chat(command: cli.Chat) -> int:
     if command.say:
         return 0 if all([talk.say(text) for text in command.say]) else 2
     talk.talk()
-    return 0
-
-
-def export(command: cli.Export) -> int:
-    """Export a policy and say how to run it."""
-    from video2reward.tools.export import export_run
-
-    folder = export_run(command.run, command.out)
-    print(f"{folder}: policy.onnx, policy.torchscript.pt, contract.json, model.xml, run_policy.py")
-    print(f"try it: python {folder / 'run_policy.py'} 10")
     return 0
 
 
@@ -251,45 +197,6 @@ def default_motion(robot: str) -> MotionTarget:
         froude=froude,
         notes=("the reward states no MOTION: the default one is used",),
     )
-
-
-def _make_video(folder: Path) -> Path:
-    """Judge a policy once more as it was judged, this time with the video."""
-    from video2reward.agent.screen import Screen
-    from video2reward.tools.render_and_critique import render_and_critique
-
-    run_path = next((up for up in (folder, *folder.parents[:2]) if (up / "track.json").exists()), None)
-    gait = runs.load(ClipDescription, run_path / "description.json").gait if run_path else None
-    known = runs.load(Critique, folder / "critique.json") if (folder / "critique.json").exists() else None
-    size = {"seed": known.seed, "num_envs": known.num_envs, "seconds": known.seconds} if known else {}
-    target = runs.load(MotionTarget, folder / "target.json")
-    with Screen() as screen:
-        screen.event("judging", {"attempt": folder.name})
-        critique = render_and_critique(folder, target, gait=gait, track_dir=run_path, video=True, **size)
-    video = folder / critique.artifacts.get("video", "video.mp4")
-    if not video.is_file():
-        why = " ".join(finding.sentence for finding in critique.findings if finding.quantity == "pictures")
-        raise MissingPart(f"no video could be made. {why}", "See `video2reward doctor`.")
-    return video
-
-
-def _show_critique(critique: Critique) -> None:
-    table = plain_table("gate", "", "value", "needed")
-    for gate in critique.gates:
-        table.add_row(gate.name.replace("_", " "), "pass" if gate.passed else "FAIL", f"{gate.value:.3g}", gate.needed)
-    console = Console()
-    console.print(table)
-    parts = critique.similarity
-    print(
-        f"GSI {parts.gsi:.3f}  (E_f {parts.E_f:.3f}, E_beta {parts.E_beta:.3f}, E_phi {parts.E_phi:.3f}, "
-        f"E_Fr {parts.E_Fr:.3f}; ungated {parts.gsi_ungated:.3f})"
-    )
-    print(critique.verdict)
-    if pushed := critique.pushed:
-        print(
-            f"Pushed by up to {pushed.push_m_s:g} m/s every {pushed.every_s:g} s, {pushed.survival:.0%} of "
-            f"{pushed.num_envs} stay up for {pushed.seconds:.0f} s."
-        )
 
 
 def show_result(result: RunResult, out: Path) -> None:
