@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable
-from typing import TypeVar
 
 from video2reward.sim.dry import calls
 from video2reward.sim.dry.arithmetic import binary, compared, truth
-from video2reward.sim.dry.effort import MAX_ROUNDS, Effort
-from video2reward.sim.dry.layout import slices_of
-from video2reward.sim.dry.lists import count, freeze, joined, kept, key_of
-from video2reward.sim.dry.torch_table import TORCH, call
+from video2reward.sim.dry.effects import Effects
+from video2reward.sim.dry.lists import freeze, joined, kept, key_of
 from video2reward.sim.dry.values import (
     Closure,
     Device,
@@ -37,12 +34,6 @@ from video2reward.sim.dry.values import (
     shown,
 )  # fmt: skip
 
-_Left = TypeVar("_Left")
-
-READY_MADE_TENSORS = 10
-# These read a generator to its end before anything else happens.
-_READS_ALL = ("all", "any", "list", "max", "min", "sorted", "sum", "tuple")
-
 
 class RefusedAt(Exception):
     """A refusal with the place in the file; `ends` where the reward itself would raise there."""
@@ -52,25 +43,16 @@ class RefusedAt(Exception):
         self.line, self.construct, self.cure, self.ends = line, construct, cure, ends
 
 
-class Expressions:
+class Expressions(Effects):
     """Follow expressions; what calls a function of the reward is left to who follows statements."""
 
     def __init__(self, tree: ast.Module, contract: calls.Contract, num_joints: int, num_feet: int) -> None:
-        self.tree, self.contract = tree, contract
-        self.sizes = {"num_envs": N, "num_joints": num_joints, "num_feet": num_feet}
-        self.effort = Effort()
+        super().__init__(contract, {"num_envs": N, "num_joints": num_joints, "num_feet": num_feet})
+        self.tree = tree
         self.returned: dict[str, Value] = {}
         self._calls: list[ast.AST] = []
         self._maybe_returned: list[list[Value]] = []
-        self._undecided = 0
         self._last: ast.AST | None = None
-
-    def _maybe(self, follow: Callable[[], _Left]) -> _Left:
-        """Follow what may or may not be run: nothing that is changed there could be counted on."""
-        self._undecided += 1
-        left = follow()
-        self._undecided -= 1
-        return left
 
     def _eval(self, node: ast.expr, scope: Scope) -> Value:
         try:
@@ -291,61 +273,6 @@ class Expressions:
         if not isinstance(function, Named):
             raise Ends
         return self._call_named(function.name, arguments, keywords)
-
-    def _call_method(self, base: Value, name: str, arguments: list[Value], keywords: dict[str, Value]) -> Value:
-        if isinstance(base, Tensor):
-            return calls.method(base, name, arguments, keywords)
-        if name in ("append", "extend") and isinstance(base, Items) and base.is_list and len(arguments) == 1:
-            items = arguments if name == "append" else self._iterate(arguments[0])
-            for item in items:
-                self._may_change(base, item)
-            base.items += items
-            self.effort.charge(base)
-            return Nothing()
-        return calls.container_method(base, name, arguments, key_of)
-
-    def _call_named(self, name: str, arguments: list[Value], keywords: dict[str, Value]) -> Value:
-        path = name.removeprefix("torch.")
-        if name.startswith("torch.") and path in TORCH:
-            return call(path, arguments, keywords)
-        if name.startswith("terms."):
-            self.effort.tensors += READY_MADE_TENSORS
-        if name.removeprefix("builtins.") in _READS_ALL and arguments and isinstance(arguments[0], Items):
-            arguments = [Items(arguments[0].items, arguments[0].is_list), *arguments[1:]]
-        return self.contract.call(name, arguments, keywords, self._iterate, self._added, self.sizes)
-
-    def _added(self, op: type, one: Value, other: Value) -> Value:
-        value = binary(op, one, other, self.effort)
-        self.effort.weigh(value)
-        return value
-
-    def _iterate(self, value: Value) -> list[Value]:
-        if isinstance(value, Tensor):
-            return slices_of(value, 0)
-        if isinstance(value, Items) and value.lazy:
-            raise Refused("a loop over a generator", "write a list: [… for …]")
-        if isinstance(value, Table):
-            items: list[Value] = [Text(k) if isinstance(k, str) else number(k) for k in value.items]
-        elif isinstance(value, Items):
-            items = list(value.items)
-        else:
-            raise Ends
-        # Python would see what is added to a list while it is looked through; here that cannot happen.
-        value.frozen = True
-        if len(items) > MAX_ROUNDS:
-            raise Refused(f"a loop of {len(items)} rounds", f"loops have at most {MAX_ROUNDS} rounds")
-        return items
-
-    def _may_change(self, base: Items | Table, value: Value) -> None:
-        if base.frozen:
-            raise Refused(
-                "a list changed that outlives the step or was looked through",
-                "build lists first, in the term; a reward keeps nothing between steps",
-            )
-        if self._undecided:
-            raise Refused("a list changed under an if or in a generator", "build lists in statements of their own")
-        if isinstance(value, Items | Table) and (getattr(value, "is_list", True) or count(value) > 64):
-            raise Refused("lists in lists that grow", "write nested lists out, or append tuples")
 
     def _bind(self, target: ast.expr, value: Value, scope: Scope) -> None:
         raise NotImplementedError
