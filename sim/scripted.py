@@ -78,6 +78,7 @@ def falling(robot: RobotConfig, target: MotionTarget) -> RewardState:
         base_ang_vel_b=torch.tensor([2.0, 3.0, 0.5]).repeat(NUM_PHASES, 1) * tilt[:, None],
         base_lin_vel_b=torch.tensor([0.3, 0.2, -1.0]).repeat(NUM_PHASES, 1) * tilt[:, None],
         feet_contact=state.feet_contact * (tilt < 0.8).float()[:, None],
+        knees_height_m=state.knees_height_m * tilt.cos()[:, None],
     )
 
 

@@ -12,7 +12,7 @@ from video2reward.sim.config import robot_config
 
 
 def sizes_text(target: MotionTarget) -> str:
-    """Return a line for each quantity: its mean on the wanted gait, standing still, lying, and on a rough gait.
+    """Return a line for each quantity: its mean on the wanted gait, standing, lying, falling, and on a rough gait.
 
     Footfalls are those of the target, `joint_weights` are all 1, all else is as it is by default.
     """
@@ -27,7 +27,13 @@ def sizes_text(target: MotionTarget) -> str:
     }
     states = [
         make(robot, target)
-        for make in (scripted.scripted_gait, scripted.standing_still, scripted.lying_still, scripted.rough)
+        for make in (
+            scripted.scripted_gait,
+            scripted.standing_still,
+            scripted.lying_still,
+            scripted.falling,
+            scripted.rough,
+        )
     ]
     lines = []
     for name, function in vars(terms).items():
