@@ -64,6 +64,9 @@ class Args:
         if name not in self:
             return list(range(rank))
         value = self.values[name]
+        if isinstance(value, Items) and not value.items:
+            # Some functions take no axis for none, some for all of them.
+            raise Refused(f"{name}=()", "name the axes, as in dim=-1 or dim=(1, 2)")
         return [axis(integer(item), rank) for item in (value.items if isinstance(value, Items) else [value])]
 
     def sizes(self, name: str, least: int = 0) -> list[Dim]:

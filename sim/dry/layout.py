@@ -13,6 +13,7 @@ from video2reward.sim.dry.values import (
     Refused,
     Tensor,
     Value,
+    apart,
     highest,
     integer,
     shown,
@@ -152,8 +153,12 @@ def selected(a: Args) -> Value:
 
 
 def gathered(a: Args) -> Value:
-    a.own_axis("dim", a.tensor(), "a choice of")
-    return Tensor(a.tensor("index").shape, a.tensor().kind)
+    x, index = a.tensor(), a.tensor("index")
+    a.own_axis("dim", x, "a choice of")
+    if len(index.shape) != len(x.shape):
+        raise Ends
+    apart(x.shape, [i for i, dim in enumerate(x.shape) if index.shape[i] != dim], "some of")
+    return Tensor(index.shape, x.kind)
 
 
 def moved(a: Args) -> Value:

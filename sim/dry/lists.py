@@ -14,6 +14,7 @@ from video2reward.sim.dry.values import (
     Text,
     Value,
     highest,
+    not_counted,
 )
 
 
@@ -52,6 +53,7 @@ def freeze(value: Value) -> None:
 
 def joined(one: Value, other: Value) -> Value:
     """Return what is known of a value that is one or the other. Raises Refused where they have nothing in common."""
+    kept(one), kept(other)
     if one is other:
         return one
     if isinstance(one, Items) and isinstance(other, Items) and not (one.is_list or other.is_list):
@@ -61,6 +63,7 @@ def joined(one: Value, other: Value) -> Value:
     if not isinstance(one, Items | Table) and one == other and type(_known(one)) is type(_known(other)):
         return one
     if isinstance(one, Number) and isinstance(other, Number):
+        not_counted(one, other)
         return Number(None, one.whole and other.whole, max(one.bits, other.bits))
     if isinstance(one, Tensor) and isinstance(other, Tensor) and one.shape == other.shape:
         return Tensor(one.shape, highest((one.kind, other.kind)))

@@ -194,6 +194,7 @@ def test_nothing_is_allowed_that_no_expression_here_or_in_the_suite_can_name():
         ("if s.gait_phase > 0.5:\n    return s.gait_phase\nreturn s.base_height_m", "torch.where"),
         ("return (0 < s.gait_phase < 1).float()", "(low < x) & (x < high)"),
         ("x = (-8.0) ** 0.5\nreturn s.gait_phase", "complex"),
+        ("return s.gait_phase * s.joint_pos.sum(dim=())", "name the axes"),
         ("return s.base_lin_vel", "did you mean .base_lin_vel_b"),
         ("return footfall_match(s, offset=(0.0,), duty=(0.5,))", "it takes offsets, duty"),
         ("return torch.norm(s.gait_phase, dims=-1)", "it takes input, p, dim"),
@@ -246,6 +247,8 @@ s.gait_phase if len(s.gait_phase) > 1 else -s.gait_phase
 s.gait_phase if len(s.gait_phase) else -s.gait_phase
 s.gait_phase * (len(s.gait_phase) in (1, 64))
 s.gait_phase * math.sqrt(len(s.gait_phase))
+s.gait_phase * (len(s.gait_phase) if s.step_s > 0.0 else 64)
+s.joint_pos.gather(1, torch.zeros(1, 4).long())
 """.strip().splitlines(),
 )
 def test_what_mixes_or_counts_environments_is_refused(expression):
