@@ -12,6 +12,7 @@ from video2reward.agent.budget import Purse, spending_of
 from video2reward.agent.folder import RunFolder
 from video2reward.agent.toolbox import Toolbox
 from video2reward.memory import runs
+from video2reward.memory.errors import BadInput
 from video2reward.memory.records import (
     Artifacts,
     Attempt,
@@ -72,6 +73,31 @@ def finish(
     result = with_report(run, result, tools, tell)
     tell("finished", status=result.status, stop_reason=result.stop_reason, wall_s=result.wall_s)
     return result
+
+
+def fails_again(disk: RunFolder, name: str, tools: Toolbox, tell: Callable[..., None]) -> Attempt | None:
+    """Judge an attempt that passed on the seed that chose nothing; return it with that verdict where it fails there.
+
+    The verdict of its lap gives way to that one. None where it holds, or cannot be judged now: `finish` says so.
+    """
+    attempt = runs.load(Attempt, disk.attempt(name) / "attempt.json")
+    best = _copy_best(disk, attempt)
+    tell("judging", attempt=name)
+    try:
+        target = runs.load(MotionTarget, best / "target.json")
+        critique = tools.judge(best, target, _gait(disk.path), disk.path, VERDICT_SEED, False)
+    except Exception as error:
+        tell("judge_failed", attempt=name, error=str(error), traceback=traceback.format_exc())
+        return None
+    if critique.passed:
+        return None
+    tell("confirmed", attempt=name, passed=critique.passed, gsi=critique.similarity.gsi)
+    verdict = f"It passed in its lap, with GSI {attempt.gsi:.2f}, and not on fresh seeds. {critique.verdict}"
+    critique = critique.model_copy(update={"attempt": name, "verdict": verdict})
+    attempt = attempt.model_copy(update={"critique": critique})
+    runs.save(critique, disk.attempt(name) / "critique.json")
+    runs.save(attempt, disk.attempt(name) / "attempt.json")
+    return attempt
 
 
 def is_complete(result: RunResult) -> bool:
@@ -145,12 +171,25 @@ def _confirm(
 
 def _copy_best(disk: RunFolder, attempt: Attempt) -> Path:
     best = disk.path / "best"
+    if _holds(best, attempt, disk.attempt(attempt.id) / "policy.pt"):
+        # What was rolled out there already is used again.
+        shutil.copy2(disk.attempt(attempt.id) / "attempt.json", best / "attempt.json")
+        return best
     shutil.rmtree(best, ignore_errors=True)
     best.mkdir()
     for name in _KEPT:
         if (disk.attempt(attempt.id) / name).exists():
             shutil.copy2(disk.attempt(attempt.id) / name, best / name)
     return best
+
+
+def _holds(best: Path, attempt: Attempt, policy: Path) -> bool:
+    """Tell whether a folder is the copy of an attempt and its policy."""
+    try:
+        same = runs.load(Attempt, best / "attempt.json").id == attempt.id
+        return same and runs.sha256_of(best / "policy.pt") == runs.sha256_of(policy)
+    except (OSError, BadInput):
+        return False
 
 
 def _gait(run: Path):

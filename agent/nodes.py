@@ -12,6 +12,7 @@ from video2reward.agent.authors import Author, Usage
 from video2reward.agent.budget import Limits, Purse, reached, wall_left_s
 from video2reward.agent.choosing import with_wish
 from video2reward.agent.decide import best_of, decide, first_decision, gain_of_last_quarter, is_good_enough
+from video2reward.agent.finish import fails_again
 from video2reward.agent.folder import RunFolder
 from video2reward.agent.judging import give_verdict
 from video2reward.agent.looking import Critic
@@ -188,9 +189,11 @@ class Nodes:
 
     def decide(self, state: RunState) -> RunState:
         """Choose what comes next by the rules, and write it down with its numbers."""
-        attempts = with_current_target(self.disk.attempts())
-        rising, remembered = self._rising(attempts), state.get("remembered", [])
-        decision = decide(attempts, self.limits, self.purse.now(), rising, remembered)
+        attempts, decision = self._by_the_rules(state)
+        if decision.ending == "passed" and not decision.limit and not self._asked_to_stop():
+            # Whoever stops with room for more must be right: what passed has to pass on fresh seeds too.
+            while decision.ending == "passed" and not decision.limit and self._fails_again(decision):
+                attempts, decision = self._by_the_rules(state)
         decision = with_wish(decision, self.author, attempts)
         self._count_usage()
         lap = self.disk.lap(state["lap"])
@@ -203,6 +206,17 @@ class Nodes:
             )
         self._record(decision)
         return {"decision": decision}
+
+    def _by_the_rules(self, state: RunState) -> tuple[list[Attempt], Decision]:
+        attempts = with_current_target(self.disk.attempts())
+        rising, remembered = self._rising(attempts), state.get("remembered", [])
+        return attempts, decide(attempts, self.limits, self.purse.now(), rising, remembered)
+
+    def _fails_again(self, decision: Decision) -> bool:
+        failed = fails_again(self.disk, decision.parent, self.tools, self.tell) if decision.parent else None
+        if failed and self.memory:
+            self.memory.remember(failed, self.disk.attempt(failed.id))
+        return failed is not None
 
     def _on_trained(self, state: RunState, run: TrainingRun) -> None:
         if self.disk.training(run.attempt) is None:

@@ -48,7 +48,19 @@ def test_a_run_that_passes_leaves_result_best_and_report(tmp_path):
 def test_what_passes_only_in_its_lap_is_not_claimed(tmp_path):
     lucky = FakeTools(passes=lambda attempt, seed: seed != finish.VERDICT_SEED)
     result = start(request(tmp_path / "run"), tools=lucky, author=FakeAuthor())
-    assert result.status == "budget" and any("fresh seeds" in note for note in result.notes)
+    # Each lap passes, none holds: the run goes on as long as it may.
+    assert result.status == "budget" and result.laps == 3
+    kept = runs.load(Attempt, tmp_path / "run" / "attempts" / "L1-C1" / "attempt.json")
+    assert not kept.passed and "passed in its lap, with GSI 0.90, and not on fresh seeds" in kept.critique.verdict
+
+
+def test_what_does_not_hold_on_fresh_seeds_is_mended_while_there_is_room(tmp_path):
+    tools = FakeTools(passes=lambda attempt, seed: seed != finish.VERDICT_SEED or attempt.startswith("L2"))
+    result = start(request(tmp_path / "run", candidates=1), tools=tools, author=FakeAuthor(("one",)))
+    assert result.status == "passed" and result.best.attempt == "L2-C1"
+    assert "L2-C1 passes every gate" in result.stop_reason
+    calls = (tmp_path / "run" / "calls.log").read_text().split("\n")
+    assert "train L1-C1" in calls and calls.count("judge L1-C1 1001") == 1
 
 
 def test_the_next_best_is_claimed_where_the_best_does_not_hold(tmp_path):
