@@ -19,7 +19,7 @@ from video2reward.evals.scripted_openai import Reply, serve
 from video2reward.memory import runs
 from video2reward.memory.errors import AuthorFailed, BadClip, BadInput, RunExists
 from video2reward.memory.recall import Memory
-from video2reward.memory.records import Attempt, Decision, RunResult
+from video2reward.memory.records import Attempt, Decision, RunResult, TrainingRun
 
 
 def calls(run: Path) -> list[str]:
@@ -209,6 +209,26 @@ def test_a_finished_run_is_not_run_again(tmp_path):
     before = calls(tmp_path / "run")
     assert resume(tmp_path / "run", tools=FakeTools(), author=FakeAuthor()) == first
     assert calls(tmp_path / "run") == before
+
+
+@pytest.mark.parametrize("status", ["diverged", "killed", "timeout", "rejected"])
+def test_a_training_that_failed_is_recorded_with_its_last_numbers_and_the_laps_go_on(tmp_path, status):
+    class OneFails(FakeTools):
+        def train(self, specs, folders, parallel, on_row, on_done, should_stop):
+            for spec, folder in zip(specs, folders, strict=True):
+                if spec.attempt == "L1-C1":
+                    failed = TrainingRun(
+                        attempt=spec.attempt, status=status, reason="it went wrong", env_steps=7,
+                        metrics={"mean_reward": 0.5}, term_means={"a": 0.25},
+                    )  # fmt: skip
+                    runs.save(failed, folder / "result.json")
+            super().train(specs, folders, parallel, on_row, on_done, should_stop)
+
+    run = tmp_path / "run"
+    result = start(request(run, laps=2), tools=OneFails(gsi=lambda attempt, seed: 0.6), author=FakeAuthor())
+    assert (result.laps, result.candidates) == (2, 4)
+    kept = {attempt.id: attempt.training for attempt in runs.attempts(run)}["L1-C1"]
+    assert (kept.status, kept.reason, kept.env_steps, kept.term_means) == (status, "it went wrong", 7, {"a": 0.25})
 
 
 @pytest.mark.parametrize("node", ["train", "judge"])
