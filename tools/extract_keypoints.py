@@ -18,7 +18,7 @@ from video2reward.tools.pose.seeing import see_subject
 from video2reward.tools.pose.sides import mend_sides
 from video2reward.tools.pose.stride_sides import mend_sides_by_stride
 from video2reward.tools.track import ARRAYS_FILE, TrackArrays, load_track_arrays, save_arrays, save_track
-from video2reward.tools.video import frame_times, frames, open_clip
+from video2reward.tools.video import MAX_WATCHED, frame_times, frames, open_clip
 
 __all__ = ["Progress", "extract_keypoints", "load_track_arrays"]
 
@@ -42,13 +42,15 @@ def extract_keypoints(
     in the record and applied by the gait.
     Raises BadClip, BadKeypoints or MissingPart.
     """
-    opened = open_clip(clip, slow_motion_factor)
     rhythm: Rhythm | None = None
     if keypoints is not None:
+        opened = open_clip(clip, slow_motion_factor)
         points = read_keypoints(keypoints, opened)
         background = _watch(opened, points, progress)
     else:
-        seen = see_subject(opened, subject or SubjectChoice(), progress)
+        choice = subject or SubjectChoice()
+        opened = open_clip(clip, slow_motion_factor, most=MAX_WATCHED, around_s=choice.at_second)
+        seen = see_subject(opened, choice, progress)
         points, background, rhythm = seen.points, seen.background, seen.rhythm
     track, arrays = _assemble(opened, points, background)
     if rhythm is not None:

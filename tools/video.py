@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,9 +14,13 @@ from numpy.typing import NDArray
 from video2reward.memory.errors import BadClip, BadInput
 from video2reward.memory.records import Clip
 from video2reward.memory.runs import sha256_of
+from video2reward.tools.alongside import ahead
 
 MAX_FRAMES = 18_000
-"""Frames that are watched: ten minutes at 30 a second, far more strides than any gait needs."""
+"""Frames that are read at most: ten minutes at 30 a second."""
+MAX_WATCHED = 5_400
+"""Frames that networks look at: three minutes, far more strides than any gait needs."""
+_MAX_PACKETS = 1_000_000
 MAX_PIXELS = 8192 * 8192
 MIN_FRAMES = 4
 
@@ -43,11 +47,16 @@ class _Stamps:
     declared: int
     declared_s: float
     cut_off: bool
+    told: bool
+    """Whether the file itself says when its frames are shown."""
 
 
-def open_clip(path: Path | str, slow_motion_factor: float = 1.0) -> Clip:
+def open_clip(
+    path: Path | str, slow_motion_factor: float = 1.0, *, most: int = MAX_FRAMES, around_s: float | None = None
+) -> Clip:
     """Return what a clip is: upright size, number of frames, and the even rate that comes nearest its time stamps.
 
+    Of a longer clip than `most` frames so many are watched: the first, or those about `around_s`.
     The packets of the whole file are walked (not decoded), so a file that was cut off is found here.
     Raises BadClip for anything that is not a readable video of several frames.
     """
@@ -73,14 +82,22 @@ def open_clip(path: Path | str, slow_motion_factor: float = 1.0) -> Clip:
     seen = len(times) / stamps.declared if stamps.declared else 1.0
     if stamps.declared_s:
         seen = min(seen, (times[-1] - times[0] + times[1] - times[0]) / stamps.declared_s)
-    if (seen < 0.9 or stamps.cut_off) and len(times) < MAX_FRAMES:
+    if seen < 0.9 or stamps.cut_off:
         raise BadClip(
             f"{path} is cut off: it holds {times[-1]:.1f} s ({len(times)} frames), {100 * seen:.0f} % of what it says.",
             "Copy or download it again, or cut the good part out: ffmpeg -i CLIP -t "
             f"{max(times[-1] - 0.2, 0.1):.1f} good.mp4",
         )
-    if len(times) == MAX_FRAMES:
-        notes.append(f"only the first {MAX_FRAMES} frames ({times[-1]:.0f} s) are watched")
+    first_frame = 0
+    if len(times) > most:
+        if around_s is not None:
+            first_frame = int(np.clip(np.searchsorted(times, times[0] + around_s) - most // 2, 0, len(times) - most))
+        begin_s = times[first_frame] - times[0]
+        times = times[first_frame : first_frame + most]
+        notes.append(
+            f"of a long clip {begin_s:.0f} to {begin_s + times[-1] - times[0]:.0f} s are watched; --at-second S watches "
+            "what lies about S"
+        )
     steps = np.diff(times)
     typical = float(np.median(steps))
     even = steps[steps < 5 * typical]
@@ -95,6 +112,7 @@ def open_clip(path: Path | str, slow_motion_factor: float = 1.0) -> Clip:
         width_px=width,
         height_px=height,
         num_frames=len(times),
+        first_frame=first_frame,
         rotation_deg=rotation,
         slow_motion_factor=slow_motion_factor,
         notes=tuple(notes),
@@ -102,22 +120,35 @@ def open_clip(path: Path | str, slow_motion_factor: float = 1.0) -> Clip:
 
 
 def frame_times(clip: Clip) -> NDArray[np.float64]:
-    """Return the time stamp of every frame in seconds, (num_frames,), the first at 0."""
+    """Return the time stamp of every frame that is watched in seconds, (num_frames,), the first at 0."""
     times = np.asarray(_stamps(clip.path, clip.path.stat().st_mtime_ns).times_s)
+    times = times[clip.first_frame : clip.first_frame + clip.num_frames]
     return times - times[0]
 
 
-def frames(clip: Clip, *, max_side_px: int | None = None) -> Iterator[Frame]:
-    """Decode a clip frame by frame; never more than a few frames are held.
+def start_s(clip: Clip) -> float:
+    """Return when in the file what is watched begins, in seconds after its first frame."""
+    times = _stamps(clip.path, clip.path.stat().st_mtime_ns).times_s
+    return times[clip.first_frame] - times[0]
 
-    With `max_side_px` larger pictures are scaled down on decoding. Raises BadClip where the file is damaged.
+
+def frames(clip: Clip, *, max_side_px: int | None = None, only: Set[int] | None = None) -> Iterator[Frame]:
+    """Decode a clip frame by frame, a few frames ahead of who looks at them; never more than those are held.
+
+    With `max_side_px` larger pictures are scaled down on decoding; with `only`, no others than the frames of these
+    numbers are handed out. Raises BadClip where the file is damaged.
     """
+    yield from ahead(_decoded(clip, max_side_px, only))
+
+
+def _decoded(clip: Clip, max_side_px: int | None, only: Set[int] | None) -> Iterator[Frame]:
     times = frame_times(clip)
     with _opened(clip.path) as container:
         stream = _video_stream(container, clip.path)
         stream.thread_type = "AUTO"
         stream.codec_context.thread_count = 2
-        index = damaged = 0
+        index, damaged = _go_to_start(container, stream, clip), 0
+        earliest_s = -math.inf if index else _earliest_s(clip)
         origin: float | None = None
         try:
             for packet in container.demux(stream):
@@ -132,14 +163,37 @@ def frames(clip: Clip, *, max_side_px: int | None = None) -> Iterator[Frame]:
                         raise _damaged(clip.path, frame.time or 0.0)
                     if index >= len(times):
                         return
+                    if index < 0 or (frame.time is not None and frame.time < earliest_s):
+                        index += index < 0
+                        continue
                     origin = frame.time if origin is None else origin
-                    time_s = frame.time - origin if frame.time is not None else times[index]
-                    yield Frame(index, float(time_s), *_upright(frame, clip.rotation_deg, max_side_px))
+                    if only is None or index in only:
+                        time_s = frame.time - origin if frame.time is not None else times[index]
+                        yield Frame(index, float(time_s), *_upright(frame, clip.rotation_deg, max_side_px))
                     index += 1
         except _BROKEN as error:
             raise _damaged(clip.path, times[min(index, len(times) - 1)]) from error
         if index < 0.9 * len(times):
             raise _damaged(clip.path, times[max(index - 1, 0)])
+
+
+def _earliest_s(clip: Clip) -> float:
+    """Return, in the file's own time, half a frame before what is watched begins."""
+    times = _stamps(clip.path, clip.path.stat().st_mtime_ns).times_s
+    return times[clip.first_frame] - 0.5 / clip.fps if clip.first_frame else -math.inf
+
+
+def _go_to_start(container: av.container.InputContainer, stream: av.VideoStream, clip: Clip) -> int:
+    """Jump before the first frame that is watched; return 0, or below it how many frames are to be passed over."""
+    if not clip.first_frame:
+        return 0
+    if not _stamps(clip.path, clip.path.stat().st_mtime_ns).told or stream.time_base is None:
+        return -clip.first_frame
+    try:
+        container.seek(int(_earliest_s(clip) / stream.time_base), stream=stream)
+    except _BROKEN:
+        return -clip.first_frame
+    return 0
 
 
 def _damaged(path: Path, time_s: float) -> BadClip:
@@ -203,15 +257,16 @@ def _stamps(path: Path, mtime_ns: int) -> _Stamps:
                 if packet.size and not packet.is_discard:
                     stamp = packet.pts if packet.pts is not None else packet.dts
                     times.append(float(stamp * packet.time_base) if stamp is not None else math.nan)
-                if len(times) >= MAX_FRAMES:
+                if len(times) >= _MAX_PACKETS:
                     break
         except _BROKEN:
             cut_off = True
         declared_s = _declared_seconds(container, stream)
         rate = float(stream.average_rate or stream.guessed_rate or 25)
-    if any(math.isnan(time) for time in times) or len(set(times)) < len(times):
+    told = not (any(math.isnan(time) for time in times) or len(set(times)) < len(times))
+    if not told:
         times = [index / rate for index in range(len(times))]
-    return _Stamps(tuple(sorted(times)), declared, declared_s, cut_off)
+    return _Stamps(tuple(sorted(times)), declared, declared_s, cut_off, told)
 
 
 def _declared_seconds(container: av.container.InputContainer, stream: av.VideoStream) -> float:

@@ -18,7 +18,8 @@ class Clip(StoredRecord):
     duration_s: float
     width_px: int
     height_px: int
-    num_frames: int
+    num_frames: int = Field(description="frames that are watched, from first_frame on")
+    first_frame: int = 0
     rotation_deg: int = 0
     slow_motion_factor: float = Field(1.0, gt=0, description="clip seconds per real second")
     notes: tuple[str, ...] = ()

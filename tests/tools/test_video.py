@@ -112,3 +112,23 @@ def test_a_damaged_file_is_read_or_refused_but_never_crashes(
         assert sum(1 for _ in frames(clip, max_side_px=64)) <= clip.num_frames
     except V2RError as error:
         assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])
+def test_of_a_long_clip_the_stretch_about_the_wanted_moment_is_watched(clips, tmp_path, name):
+    path = clips.video(tmp_path / name, num_frames=90, fps=30)
+    whole = [frame.image for frame in frames(open_clip(path))]
+    first, about = open_clip(path, most=20), open_clip(path, most=20, around_s=2.0)
+    assert (first.first_frame, about.first_frame) == (0, 50)  # 2 s is frame 60, ten of the twenty lie before it
+    for clip in (first, about):
+        watched = list(frames(clip))
+        assert [frame.index for frame in watched] == list(range(20))
+        assert len(frame_times(clip)) == 20 and watched[0].time_s == 0
+        for frame in watched[::7]:
+            assert (frame.image == whole[clip.first_frame + frame.index]).all()
+    assert "of a long clip 2 to 2 s are watched" in about.notes[0]
+
+
+def test_a_moment_after_the_end_of_a_long_clip_takes_its_last_stretch(clips, tmp_path):
+    clip = open_clip(clips.video(tmp_path / "a.mp4", num_frames=60, fps=30), most=20, around_s=99.0)
+    assert clip.first_frame == 40

@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, median_filter
 from video2reward.memory.records import Clip, SubjectChoice
+from video2reward.tools.alongside import Alongside
 from video2reward.tools.camera import WORK_SIDE_PX, BackgroundMotion, BackgroundWatch
 from video2reward.tools.clean import runs_of
 from video2reward.tools.pose.animal_box import BoxFinder
 from video2reward.tools.pose.limbs import told_apart
 from video2reward.tools.pose.motion_box import MotionWatch
 from video2reward.tools.pose.points import PointSeries
-from video2reward.tools.pose.quadnet import CELL_PX, CHANNELS, FRAME_STEP_S, NEAR_FAR_KEYPOINTS, PAIRS, QuadNet
+from video2reward.tools.pose.quadnet import CELL_PX, CHANNELS, FRAME_STEP_S, NEAR_FAR_KEYPOINTS, PAIRS, QuadNet, RawPose
 from video2reward.tools.pose.rhythm import WIDTH, Glimpse, Rhythm, find_rhythm, glimpse_of, looks_along
 from video2reward.tools.video import Frame, frames
 
@@ -53,11 +54,12 @@ def see_animal(clip: Clip, choice: SubjectChoice, progress: Callable[[float], No
     finder = BoxFinder(network, clip.fps)
     background = BackgroundWatch()
     report = _part(progress, 0.2, 0.5)
-    for frame in frames(clip, max_side_px=_side_px(clip)):
-        box = moving[min(frame.index, len(moving) - 1)]
-        finder.add(frame, box)
-        background.add(frame, box[None], box[:2] + box[2:] * (0.5, 1.0))
-        report(frame.index / clip.num_frames)
+    with Alongside(background.add) as follow:
+        for frame in frames(clip, max_side_px=_side_px(clip)):
+            box = moving[min(frame.index, len(moving) - 1)]
+            follow(frame, box[None], box[:2] + box[2:] * (0.5, 1.0))
+            finder.add(frame, box)
+            report(frame.index / clip.num_frames)
     motion = background.result()
     segments = _segments(motion)
     boxes, sure = finder.result(segments, len(motion.black))
@@ -105,16 +107,24 @@ def _look(
     reach = max(1, round(FRAME_STEP_S * clip.fps))
     num_frames = len(boxes)
     window: deque[Frame] = deque(maxlen=2 * reach + 1)
-    glimpses: list[Glimpse | None] = []
+    glimpses: list[Glimpse | None] = [None] * num_frames
     xy = np.full((num_frames, len(CHANNELS), 2), np.nan)
     confidence, near_behind = np.zeros(xy.shape[:2]), np.zeros((num_frames, len(PAIRS)))
+
+    def keep(at: int, middle: Frame, raw: RawPose) -> None:
+        scale = middle.scale
+        places, sure = raw.places()
+        xy[at], confidence[at], near_behind[at] = places[0] / scale, sure[0], raw.near_is_behind()[0]
+        legs = np.stack([raw.heatmaps[0, near] + raw.heatmaps[0, far] for near, far in PAIRS]) / 2
+        cell = raw.scale_px[0] * CELL_PX / scale
+        origin = (raw.origin_px[0] + 1.5 * raw.scale_px[0]) / scale
+        glimpses[at] = glimpse_of(middle.image, scale, legs, raw.outline[0], origin, cell)
 
     def look(at: int) -> None:
         held = list(window)
         middle = next(frame for frame in held if frame.index == at)
         before, after = (min(held, key=lambda frame: abs(frame.index - other)) for other in (at - reach, at + reach))
         if not np.isfinite(boxes[at]).all():
-            glimpses.append(None)
             return
         scale = middle.scale
         around = [
@@ -128,25 +138,20 @@ def _look(
             boxes_before_px=around[0],
             boxes_after_px=around[2],
         )
-        places, sure = raw.places()
-        xy[at], confidence[at], near_behind[at] = places[0] / scale, sure[0], raw.near_is_behind()[0]
-        legs = np.stack([raw.heatmaps[0, near] + raw.heatmaps[0, far] for near, far in PAIRS]) / 2
-        cell = raw.scale_px[0] * CELL_PX / scale
-        origin = (raw.origin_px[0] + 1.5 * raw.scale_px[0]) / scale
-        glimpses.append(glimpse_of(middle.image, scale, legs, raw.outline[0], origin, cell))
+        kept(at, middle, raw)
 
     last = -1
-    for frame in frames(clip, max_side_px=_side_px(clip)):
-        if frame.index >= num_frames:
-            break
-        window.append(frame)
-        last = frame.index
-        if last >= reach:
-            look(last - reach)
-        report(last / num_frames)
-    for at in range(max(last - reach + 1, 0), last + 1):
-        look(at)
-    glimpses += [None] * (num_frames - len(glimpses))
+    with Alongside(keep) as kept:
+        for frame in frames(clip, max_side_px=_side_px(clip)):
+            if frame.index >= num_frames:
+                break
+            window.append(frame)
+            last = frame.index
+            if last >= reach:
+                look(last - reach)
+            report(last / num_frames)
+        for at in range(max(last - reach + 1, 0), last + 1):
+            look(at)
     return _Views(xy, confidence, near_behind, glimpses)
 
 

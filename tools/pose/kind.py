@@ -43,11 +43,10 @@ def look_for_kind(clip: Clip) -> Kind:
     looks = 0
     try:
         with open_watcher("person") as watcher:
-            for frame in frames(clip, max_side_px=1280):
-                if frame.index in wanted:
-                    looks += 1
-                    upright += _uprightness(watcher, watcher.look(frame))
-                    held.append(frame)
+            for frame in frames(clip, max_side_px=1280, only=wanted):
+                looks += 1
+                upright += _uprightness(watcher, watcher.look(frame))
+                held.append(frame)
     except MissingPart as error:
         return Kind("animal", "", error)
     if len(upright) < max(1, _LEAST_SEEN * looks) or np.median(upright) < _UPRIGHT:

@@ -8,6 +8,7 @@ better than a frame.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.resources import as_file, files
 
 import cv2
@@ -62,9 +63,13 @@ class RawPose:
     facing: NDArray[np.int64]
     facing_odds: NDArray[np.float64]
 
+    @cached_property
+    def _read(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return decode_simcc(self.x_curves, self.y_curves)
+
     def places(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return what each channel says by itself: (N, 32, 2) in pixels of the frame, confidence (N, 32)."""
-        xy, confidence = decode_simcc(self.x_curves, self.y_curves)
+        xy, confidence = self._read
         return xy * self.scale_px[:, None] + self.origin_px[:, None], confidence
 
     def near_is_behind(self) -> NDArray[np.float64]:
@@ -73,7 +78,7 @@ class RawPose:
         It compares how well the near and far channels fit the two places one way and the other; near 0 where a single
         moment does not tell. Summed over moments between two crossings, it tells better.
         """
-        xy, _ = decode_simcc(self.x_curves, self.y_curves)
+        xy, _ = self._read
         odds = np.zeros((len(xy), len(PAIRS)))
         for pair, (near, far) in enumerate(PAIRS):
             behind, ahead = (xy[:, len(NEAR_FAR_KEYPOINTS) + 2 * pair + place] for place in (0, 1))
@@ -102,9 +107,9 @@ class RawPose:
     def _mass(self, channel: int, xy_input: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return a channel's probability (N,) within a cell of places (N, 2) given in pixels of the input."""
         cells = np.nan_to_num((xy_input - 1.5) / CELL_PX).round().astype(int)
-        padded = np.pad(self.heatmaps[:, channel], ((0, 0), (1, 1), (1, 1)))
         cells = np.clip(cells, 0, self.heatmaps.shape[-1] - 1)
-        near = [padded[row, y : y + 3, x : x + 3].sum() for row, (x, y) in enumerate(cells)]
+        maps = self.heatmaps[:, channel]
+        near = [maps[row, max(y - 1, 0) : y + 2, max(x - 1, 0) : x + 2].sum() for row, (x, y) in enumerate(cells)]
         return np.array(near, float) + 1e-3
 
     def boxes(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -176,7 +181,9 @@ class QuadNet:
 
     def facing(self, frames_rgb: Three, boxes_px: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the log-odds (N,) that each animal faces right. It hardly ever turns: sum them over a clip."""
-        right, left = (self.raw(frames_rgb, boxes_px, facing).facing_odds for facing in (1, -1))
+        boxes = np.asarray(boxes_px, float).reshape(-1, 4)
+        ways = np.repeat([1, -1], len(boxes))
+        right, left = self.raw(frames_rgb, np.tile(boxes, (2, 1)), ways).facing_odds.reshape(2, -1)
         return 0.5 * (right - left)
 
     def raw(

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from video2reward.memory.errors import BadClip, BadInput, MissingPart
 from video2reward.memory.records import Clip, SubjectChoice
+from video2reward.tools.alongside import Alongside
 from video2reward.tools.camera import BackgroundMotion, BackgroundWatch
 from video2reward.tools.pose.animal import see_animal
 from video2reward.tools.pose.backend import Watcher
@@ -17,7 +18,7 @@ from video2reward.tools.pose.points import PointSeries
 from video2reward.tools.pose.rhythm import Rhythm
 from video2reward.tools.pose.watch import watch
 from video2reward.tools.pose.watchers import better_animal_watcher, open_watcher
-from video2reward.tools.video import Frame
+from video2reward.tools.video import Frame, start_s
 
 _CURE = "Show where it is with --box x,y,w,h, or give its points with --keypoints FILE (COCO JSON, DeepLabCut CSV, …)."
 MIN_ANIMAL_SURE = 0.22
@@ -38,7 +39,7 @@ def see_subject(clip: Clip, choice: SubjectChoice, progress: Callable[[float], N
     Raises BadClip where there is none, BadInput for a box or a moment outside the clip, MissingPart where a network is
     missing.
     """
-    _check(clip, choice)
+    choice = _checked(clip, choice)
     if choice.kind == "auto":
         kind = look_for_kind(clip)
     else:
@@ -62,10 +63,12 @@ def see_subject(clip: Clip, choice: SubjectChoice, progress: Callable[[float], N
     return Seen(replace(seen.points, notes=notes), seen.background, seen.rhythm)
 
 
-def _check(clip: Clip, choice: SubjectChoice) -> None:
-    if choice.at_second is not None and choice.at_second > clip.duration_s:
+def _checked(clip: Clip, choice: SubjectChoice) -> SubjectChoice:
+    """Return the choice with its moment counted from the first frame that is watched."""
+    begin_s = start_s(clip)
+    if choice.at_second is not None and choice.at_second - begin_s > clip.duration_s:
         raise BadInput(
-            f"--at-second {choice.at_second:g} is after the end.", f"The clip lasts {clip.duration_s:.1f} s."
+            f"--at-second {choice.at_second:g} is after the end.", f"The clip lasts {begin_s + clip.duration_s:.1f} s."
         )
     if choice.box_px is not None:
         x, y, width, height = choice.box_px
@@ -74,6 +77,9 @@ def _check(clip: Clip, choice: SubjectChoice) -> None:
                 f"--box {x:g},{y:g},{width:g},{height:g} lies outside the picture.",
                 f"The clip is {clip.width_px}×{clip.height_px} pixels; give x,y,width,height within it.",
             )
+    if choice.at_second is None or not begin_s:
+        return choice
+    return choice.model_copy(update={"at_second": max(choice.at_second - begin_s, 0.0)})
 
 
 def _person(clip: Clip, choice: SubjectChoice, progress: Callable[[float], None] | None) -> Seen:
@@ -90,12 +96,13 @@ def _watched(
 ) -> Seen | None:
     """Follow the subject with a watcher; None where it sees none."""
     background = BackgroundWatch()
+    with Alongside(background.add) as follow:
 
-    def on_frame(frame: Frame, boxes_px: NDArray[np.float64]) -> None:
-        anchor = boxes_px[0, :2] + boxes_px[0, 2:] * (0.5, 1.0) if len(boxes_px) else None
-        background.add(frame, boxes_px, anchor)
-        if progress:
-            progress(0.98 * (frame.index + 1) / clip.num_frames)
+        def on_frame(frame: Frame, boxes_px: NDArray[np.float64]) -> None:
+            anchor = boxes_px[0, :2] + boxes_px[0, 2:] * (0.5, 1.0) if len(boxes_px) else None
+            follow(frame, boxes_px, anchor)
+            if progress:
+                progress(0.98 * (frame.index + 1) / clip.num_frames)
 
-    points = watch(clip, watcher, on_frame, choice)
+        points = watch(clip, watcher, on_frame, choice)
     return None if points is None else Seen(points, background.result())

@@ -1,0 +1,96 @@
+"""Do two things of one pass at once: decode ahead of what looks, and follow the background beside it.
+
+Decoding, optical flow and the networks all release the interpreter's lock, so threads use a second core.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from queue import Full, Queue
+from threading import Event, Thread
+from types import TracebackType
+from typing import Any, Generic, ParamSpec, TypeVar
+
+T = TypeVar("T")
+P = ParamSpec("P")
+_END = object()
+
+
+def ahead(items: Iterator[T], depth: int = 6) -> Iterator[T]:
+    """Yield the items in order while a thread makes the next ones, at most `depth` of them.
+
+    What the items raise is raised here, in its place. Whoever stops half-way stops the thread.
+    """
+    queue: Queue[Any] = Queue(maxsize=depth)
+    stopped = Event()
+
+    def put(item: Any) -> bool:
+        while not stopped.is_set():
+            try:
+                queue.put(item, timeout=0.1)
+                return True
+            except Full:
+                continue
+        return False
+
+    def work() -> None:
+        last: Any = _END
+        try:
+            for item in items:
+                if not put(item):
+                    break
+            if stopped.is_set() and isinstance(items, Generator):
+                items.close()
+        except BaseException as error:  # whatever it is, it belongs to whoever asked for the items
+            last = _Raised(error)
+        put(last)
+
+    thread = Thread(target=work, name="decode", daemon=True)
+    thread.start()
+    try:
+        while (item := queue.get()) is not _END:
+            if isinstance(item, _Raised):
+                raise item.error
+            yield item
+    finally:
+        stopped.set()
+        thread.join()
+
+
+class _Raised:
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+class Alongside(Generic[P]):
+    """Call a function in order on a thread of its own, at most one call behind; leaving the block waits for the last.
+
+    What a call raises is raised by the next call, or on leaving.
+    """
+
+    def __init__(self, function: Callable[P, object]) -> None:
+        self._function = function
+        self._pool = ThreadPoolExecutor(1)
+        self._last: Future[object] | None = None
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> None:
+        self._wait()
+        self._last = self._pool.submit(self._function, *args, **kwargs)
+
+    def __enter__(self) -> Alongside[P]:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self._wait()
+        finally:
+            self._pool.shutdown()
+
+    def _wait(self) -> None:
+        if self._last is not None:
+            last, self._last = self._last, None
+            last.result()
