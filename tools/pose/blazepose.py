@@ -28,16 +28,17 @@ _CURE_LIBRARIES = "Install them: apt install libgl1 libegl1 libgles2 libglib2.0-
 
 
 @contextmanager
-def open_blazepose(model: Path | None = None) -> Iterator[BlazePose]:
+def open_blazepose(model: Path | None = None, most_people: int = MAX_PEOPLE) -> Iterator[BlazePose]:
     """Load BlazePose and close it again. The model file is found by `model`, V2R_POSE_TASK or the cache.
 
+    It looks for more people in every frame in which it follows fewer than `most_people`, which takes time.
     Raises MissingPart without mediapipe or the file.
     """
     task = find_model("blazepose", model)
     notes = (
         () if is_known("blazepose", task) else (f"the model file {task.name} is not one whose sha256 is known here",)
     )
-    with _landmarker(task) as landmarker:
+    with _landmarker(task, most_people) as landmarker:
         yield BlazePose(landmarker, notes)
 
 
@@ -67,7 +68,7 @@ class BlazePose:
 
 
 @contextmanager
-def _landmarker(task: Path) -> Iterator[PoseLandmarker]:
+def _landmarker(task: Path, most_people: int) -> Iterator[PoseLandmarker]:
     """Load the network and close it again: left to the interpreter's exit, its own clean-up fails."""
     os.environ.setdefault("GLOG_minloglevel", "3")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -86,7 +87,7 @@ def _landmarker(task: Path) -> Iterator[PoseLandmarker]:
     options = PoseLandmarkerOptions(
         base_options=BaseOptions(model_asset_path=str(task)),
         running_mode=RunningMode.VIDEO,
-        num_poses=MAX_PEOPLE,
+        num_poses=most_people,
     )
     try:
         with _quiet():

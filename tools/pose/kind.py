@@ -24,11 +24,15 @@ _PLAINLY_AN_ANIMAL = 0.42
 
 @dataclass(frozen=True)
 class Kind:
-    """Who is to be followed, and why where that is not plain; `missing` is what people could not be seen without."""
+    """Who is to be followed, and why where that is not plain; `missing` is what people could not be seen without.
+
+    `people` is how many were seen at once; 0 where nobody looked.
+    """
 
     kind: Literal["person", "animal"]
     reason: str
     missing: MissingPart | None = None
+    people: int = 0
 
 
 def look_for_kind(clip: Clip) -> Kind:
@@ -40,12 +44,14 @@ def look_for_kind(clip: Clip) -> Kind:
     wanted = set(np.linspace(0, clip.num_frames - 1, _PEOPLE_LOOKS).astype(int).tolist())
     held: list[Frame] = []
     upright: list[float] = []
-    looks = 0
+    looks = people = 0
     try:
         with open_watcher("person") as watcher:
             for frame in frames(clip, max_side_px=1280, only=wanted):
                 looks += 1
-                upright += _uprightness(watcher, watcher.look(frame))
+                seen = watcher.look(frame)
+                people = max(people, len(seen))
+                upright += _uprightness(watcher, seen)
                 held.append(frame)
     except MissingPart as error:
         return Kind("animal", "", error)
@@ -60,7 +66,7 @@ def look_for_kind(clip: Clip) -> Kind:
         return Kind(
             "animal", "an animal and a person are in view: the animal is followed; --subject person takes the other"
         )
-    return Kind("person", "")
+    return Kind("person", "", people=people)
 
 
 def _uprightness(watcher: Watcher, people: list[Sighting]) -> list[float]:

@@ -16,6 +16,7 @@ from video2reward.tools.pose.backend import Watcher
 from video2reward.tools.pose.kind import Kind, look_for_kind
 from video2reward.tools.pose.points import PointSeries
 from video2reward.tools.pose.rhythm import Rhythm
+from video2reward.tools.pose.topdown import MAX_BODIES
 from video2reward.tools.pose.watch import watch
 from video2reward.tools.pose.watchers import better_animal_watcher, open_watcher
 from video2reward.tools.video import Frame, start_s
@@ -45,7 +46,7 @@ def see_subject(clip: Clip, choice: SubjectChoice, progress: Callable[[float], N
     else:
         kind = Kind(choice.kind, "")
     if kind.kind == "person":
-        return _person(clip, choice, progress)
+        return _person(clip, choice, progress, kind.people or MAX_BODIES)
     if watcher := better_animal_watcher():
         seen_by_it = _watched(clip, choice, watcher, progress)
         if seen_by_it is not None:
@@ -82,8 +83,8 @@ def _checked(clip: Clip, choice: SubjectChoice) -> SubjectChoice:
     return choice.model_copy(update={"at_second": max(choice.at_second - begin_s, 0.0)})
 
 
-def _person(clip: Clip, choice: SubjectChoice, progress: Callable[[float], None] | None) -> Seen:
-    with open_watcher("person") as watcher:
+def _person(clip: Clip, choice: SubjectChoice, progress: Callable[[float], None] | None, most: int) -> Seen:
+    with open_watcher("person", most=most) as watcher:
         seen = _watched(clip, choice, watcher, progress)
     if seen is None:
         there = " there" if choice.box_px or choice.at_second is not None else ""

@@ -9,16 +9,16 @@ from video2reward.memory.errors import BadInput, MissingPart
 from video2reward.memory.records import Skeleton
 from video2reward.tools.pose.backend import Watcher, backend_names, choose_backend
 from video2reward.tools.pose.detectors import open_detector
-from video2reward.tools.pose.topdown import TopDown
+from video2reward.tools.pose.topdown import MAX_BODIES, TopDown
 
 BLAZEPOSE, QUADNET = "blazepose", "quadnet"
 
 
 @contextmanager
-def open_watcher(skeleton: Skeleton, only: str | None = None) -> Iterator[Watcher]:
+def open_watcher(skeleton: Skeleton, only: str | None = None, most: int = MAX_BODIES) -> Iterator[Watcher]:
     """Open the best watcher for a kind of body, or the one whose backend is called `only`, and close it again.
 
-    People: a backend with a detector, else BlazePose, which finds its own boxes. Animals: a backend with a detector.
+    People: a backend with a detector, else BlazePose, which finds its own boxes, `most` at once. Animals: a backend with a detector.
     Raises BadInput for an unknown name and MissingPart where nothing can be opened.
     """
     names = watcher_names(skeleton)
@@ -36,7 +36,7 @@ def open_watcher(skeleton: Skeleton, only: str | None = None) -> Iterator[Watche
         return
     from video2reward.tools.pose.blazepose import open_blazepose
 
-    with open_blazepose() as blazepose:
+    with open_blazepose(most_people=most) as blazepose:
         yield blazepose
 
 
