@@ -91,7 +91,9 @@ def repeated(clip: Path, out: Path, minutes: float) -> Path:
     with av.open(str(clip)) as source, av.open(str(out), "w") as target:
         stream = source.streams.video[0]
         packets = [
-            (bytes(packet), packet.pts, packet.dts, packet.is_keyframe) for packet in source.demux(stream) if packet.size
+            (bytes(packet), packet.pts, packet.dts, packet.is_keyframe)
+            for packet in source.demux(stream)
+            if packet.size
         ]
         copied = target.add_stream_from_template(stream)
         step = packets[1][2] - packets[0][2]
@@ -100,7 +102,8 @@ def repeated(clip: Path, out: Path, minutes: float) -> Path:
         for number in range(times):
             for content, pts, dts, key in packets:
                 packet = av.Packet(content)
-                packet.pts, packet.dts, packet.time_base = pts + number * length, dts + number * length, stream.time_base
+                packet.pts, packet.dts = pts + number * length, dts + number * length
+                packet.time_base = stream.time_base
                 packet.is_keyframe = key
                 packet.stream = copied
                 target.mux(packet)

@@ -95,8 +95,8 @@ def open_clip(
         begin_s = times[first_frame] - times[0]
         times = times[first_frame : first_frame + most]
         notes.append(
-            f"of a long clip {begin_s:.0f} to {begin_s + times[-1] - times[0]:.0f} s are watched; --at-second S watches "
-            "what lies about S"
+            f"of a long clip {begin_s:.0f} to {begin_s + times[-1] - times[0]:.0f} s are watched; --at-second S "
+            "watches what lies about S"
         )
     steps = np.diff(times)
     typical = float(np.median(steps))

@@ -18,7 +18,8 @@ BLAZEPOSE, QUADNET = "blazepose", "quadnet"
 def open_watcher(skeleton: Skeleton, only: str | None = None, most: int = MAX_BODIES) -> Iterator[Watcher]:
     """Open the best watcher for a kind of body, or the one whose backend is called `only`, and close it again.
 
-    People: a backend with a detector, else BlazePose, which finds its own boxes, `most` at once. Animals: a backend with a detector.
+    People: a backend with a detector, else BlazePose, which finds its own boxes, `most` at once. Animals: a backend
+    with a detector.
     Raises BadInput for an unknown name and MissingPart where nothing can be opened.
     """
     names = watcher_names(skeleton)
