@@ -115,8 +115,6 @@ class Nodes:
         lap = state["lap"] + 1
         proposed = self.disk.lap(lap)
         if proposed is None:
-            # A run that was taken up again has looked at no clip meanwhile.
-            self.tools.get_ready()
             proposed = ask_author(state, lap, self.author, self.disk, self.tools, self.limits, self.purse, self.tell)
             self._count_usage()
             self.disk.save_lap(proposed)

@@ -92,8 +92,6 @@ def resume(
     memory: Remembering | None = None,
 ) -> RunResult:
     """Go on with a run where it was left; one that is finished gives its result again."""
-    from video2reward.agent.graph import run_graph
-
     request = runs.load(RunRequest, run / "request.json")
     watcher, given, tools = watcher or Silent(), tools is not None, tools or Tools()
 
@@ -110,6 +108,10 @@ def resume(
         (run / "STOP").unlink(missing_ok=True)
         # Tools that were given answer for themselves; ours run what the author writes.
         missing = "" if given else confine.require_layers(request.author, unsafe=request.unsafe).missing
+        # What tries rewards takes seconds to start: it does so while the rest is imported and the clip is looked at.
+        tools.get_ready()
+        from video2reward.agent.graph import run_graph
+
         nodes = make_nodes(run, request, tell, watcher, tools=tools, author=author, critic=critic, memory=memory)
         tell("started", robot=request.robot, clip=str(request.clip), author=request.author)
         if missing:

@@ -83,7 +83,6 @@ class Tools:
     def describe(self, request: RunRequest, run: Path, progress: ShareDone) -> ClipDescription:
         from video2reward.tools.describe import describe_clip
 
-        self.get_ready()
         _, description = describe_clip(
             request.clip,
             run,

@@ -119,6 +119,16 @@ def test_a_candidate_the_author_could_not_write_is_recorded(tmp_path):
     assert attempt.program.reason == "it rambled."
 
 
+def test_what_tries_rewards_is_started_before_the_clip_is_looked_at(tmp_path):
+    class Early(FakeTools):
+        def get_ready(self) -> None:
+            assert not (tmp_path / "run" / "calls.log").exists()
+            (tmp_path / "ready").touch()
+
+    start(request(tmp_path / "run"), tools=Early(), author=FakeAuthor())
+    assert (tmp_path / "ready").exists()
+
+
 def test_a_candidate_that_is_good_enough_spares_the_others(tmp_path):
     result = start(request(tmp_path / "run"), tools=FakeTools(), author=FakeAuthor())
     assert result.best is not None and result.best.attempt == "L1-C1"
