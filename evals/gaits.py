@@ -22,6 +22,7 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Callable, Iterable
+from datetime import date
 from importlib.metadata import version
 from pathlib import Path
 
@@ -232,7 +233,7 @@ def line(row: Row) -> str:
     return (
         f"{row.name:20} seed {row.seed}  {verdict}, {row.label}  GSI {row.gsi:.2f}  E_f {row.E_f:.3f}  "
         f"E_beta {row.E_beta:.3f}  E_phi {row.E_phi:.3f}  E_Fr {row.E_Fr:.3f}  chatter {row.chatter:.0%}  "
-        f"DTW {row.dtw or 0:.3f}  {row.env_steps:,} steps in {row.seconds:.0f} s{first}{remarks}"
+        f"DTW {'-' if row.dtw is None else f'{row.dtw:.3f}'}  {row.env_steps:,} steps in {row.seconds:.0f} s{first}{remarks}"
     )
 
 
@@ -240,7 +241,7 @@ def table(rows: list[Row]) -> str:
     """Return the markdown table: one line a gait, medians over its seeds."""
     columns = ["gait", "passed", "label right", "GSI", "E_f", "E_β", "E_φ", "E_Fr", "DTW", "chatter", "first pass, s",
                "worst", "env steps", "s"]  # fmt: skip
-    lines = [f"{machine()}.", "", f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+    lines = [*heading(rows), "", f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
     for name in dict.fromkeys(row.name for row in rows):
         group = [row for row in rows if row.name == name]
 
@@ -268,6 +269,21 @@ def table(rows: list[Row]) -> str:
         ]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def heading(rows: list[Row]) -> list[str]:
+    """Return what a reader of the table must know."""
+    seeds = sorted({row.seed for row in rows})
+    return [
+        "# Gaits",
+        "",
+        f"Printed by `python -m video2reward.evals.gaits --markdown GAITS.md` on {date.today()}: {machine()}.",
+        "",
+        "The offline author's first reward of each gait, trained to the end of its steps; the final policy, judged on "
+        f"64 fresh environments, physics at 5 ms. Seeds {', '.join(map(str, seeds))}, two trainings side by side where "
+        "the command says `--parallel 2`. Medians over seeds; GSI is 0 where a gate failed. *First pass* is when a kept "
+        "checkpoint passed first, `-` where nobody looked; *s* is what the training took, the machine busy or not.",
+    ]
 
 
 def not_looked_for(row: Row) -> bool:
