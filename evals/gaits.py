@@ -228,12 +228,13 @@ def machine() -> str:
 def line(row: Row) -> str:
     """Return a row as it is shown while the table grows."""
     first = "" if not_looked_for(row) else f", first pass {_seconds(row.first_pass_s)} s"
+    dtw = "-" if row.dtw is None else f"{row.dtw:.3f}"
     verdict = "passed" if row.passed else f"failed ({', '.join(row.failed_gates)})"
     remarks = f"  [{'; '.join(row.remarks)}]" if row.remarks else ""
     return (
         f"{row.name:20} seed {row.seed}  {verdict}, {row.label}  GSI {row.gsi:.2f}  E_f {row.E_f:.3f}  "
         f"E_beta {row.E_beta:.3f}  E_phi {row.E_phi:.3f}  E_Fr {row.E_Fr:.3f}  chatter {row.chatter:.0%}  "
-        f"DTW {'-' if row.dtw is None else f'{row.dtw:.3f}'}  {row.env_steps:,} steps in {row.seconds:.0f} s{first}{remarks}"
+        f"DTW {dtw}  {row.env_steps:,} steps in {row.seconds:.0f} s{first}{remarks}"
     )
 
 
@@ -281,8 +282,8 @@ def heading(rows: list[Row]) -> list[str]:
         "",
         "The offline author's first reward of each gait, trained to the end of its steps; the final policy, judged on "
         f"64 fresh environments, physics at 5 ms. Seeds {', '.join(map(str, seeds))}, two trainings side by side where "
-        "the command says `--parallel 2`. Medians over seeds; GSI is 0 where a gate failed. *First pass* is when a kept "
-        "checkpoint passed first, `-` where nobody looked; *s* is what the training took, the machine busy or not.",
+        "the command says `--parallel 2`. Medians over seeds; GSI is 0 where a gate failed. *First pass*: when a kept "
+        "checkpoint first passed, `-` where nobody looked; *s* is what the training took, the machine busy or not.",
     ]
 
 
