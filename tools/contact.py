@@ -18,6 +18,8 @@ CONTACT_HEIGHT = 0.08
 LANDING_SPEED, LANDING_HEIGHT = 1.4, 0.06
 """A foot that lands still slides when it is down already: the moment of touchdown is told better by a lower height and
 a higher speed (1.4 times the limit above); for the length of the contact that would be too unsteady."""
+UNSEEN_CONTACT = 0.2
+"""How sure a contact is that was not seen, or lies far from where the foot's way has the middle of its stance."""
 BRIDGE = 0.1
 """Holes in a contact of at most this share of a stride are noise: no foot swings that fast."""
 
@@ -85,11 +87,23 @@ def find_contact(limb: Limb, foot: FootCycle, going: Going) -> Contact:
     arc = longest_arc((moving < 1) & (height < CONTACT_HEIGHT), bridge)
     if arc is None or not 0.08 < arc[1] < 0.95:
         low_share = float(np.clip((height < CONTACT_HEIGHT).mean(), 0.2, 0.8))
-        return Contact(turn(middle - low_share / 2), low_share, 0.2)
+        return Contact(turn(middle - low_share / 2), low_share, UNSEEN_CONTACT)
     start, length = arc
     landing = longest_arc((moving < LANDING_SPEED) & (height < LANDING_HEIGHT), bridge)
     landed = landing[0] if landing and apart(landing[0], start) < BRIDGE else start
-    return Contact(landed, length, float(np.clip(1 - apart(start + length / 2, middle) / 0.15, 0.2, 1)))
+    return Contact(landed, length, float(np.clip(1 - apart(start + length / 2, middle) / 0.15, UNSEEN_CONTACT, 1)))
+
+
+def contact_by_stance(foot: FootCycle, going: Going) -> Contact:
+    """Return the contact of a foot whose path is too unsteady to see it land: half a stance about its middle.
+
+    While it stands it goes back under the body as fast as the ground, from one end of its way to the other: the stance
+    lasts as long as the ground takes for that.
+    """
+    way = float(np.ptp(foot.forward.at(PHASE_GRID)))
+    ground = max(abs(going.ground_px_s), 1e-9)
+    duty = float(np.clip(way * going.stride.frequency_hz / ground, 0.2, 0.75))
+    return Contact(turn(middle_of_stance(foot, going.direction) - duty / 2), duty, UNSEEN_CONTACT)
 
 
 def backward_speed(foot: FootCycle, stride: Stride, direction: int = 1) -> float:

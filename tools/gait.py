@@ -12,7 +12,14 @@ import numpy as np
 from video2reward.memory.errors import BadClip
 from video2reward.memory.records import GaitDescriptor, KeypointTrack, Skeleton, Travel
 from video2reward.tools.body import Body, read_body
-from video2reward.tools.contact import FootCycle, Going, backward_speed, find_contact
+from video2reward.tools.contact import (
+    UNSEEN_CONTACT,
+    FootCycle,
+    Going,
+    backward_speed,
+    contact_by_stance,
+    find_contact,
+)
 from video2reward.tools.cycle import PHASE_GRID, Stride, apart, find_stride, mean_cycle, turn
 from video2reward.tools.gait_labels import gait_label
 from video2reward.tools.track import TrackArrays
@@ -29,8 +36,12 @@ ALTERNATING, TOGETHER = 0.4, 0.33
 _PAIRS = (("FL", "FR"), ("RL", "RR"))
 PLAIN_RHYTHM = 0.3
 """Strides this much alike in the pictures leave no doubt of their frequency."""
-SIDES_SURE, FOOTFALLS_SURE = 1.2, 0.7
-"""Below these, an animal's near and far legs, or its footfalls, are guesses (drawn clips lie above)."""
+SIDES_SURE, FOOTFALLS_SURE = 0.75, 0.7
+"""Below these, an animal's near and far legs, or its footfalls, are guesses; 0.75 standard errors are odds of 3.4."""
+STANCE_SURE = 0.85
+"""How far phases of the middles of stance are trusted, against those of touchdowns that were seen."""
+SIDES_PLAIN = 1.2
+"""Above it near and far legs are told apart with odds of 8 to 1; between the two they are believed with a warning."""
 
 
 def footfalls_told(track: KeypointTrack, phases: Mapping[str, float], confidence: Mapping[str, float]) -> bool:
@@ -71,6 +82,10 @@ def describe_gait(track: KeypointTrack, arrays: TrackArrays) -> GaitDescriptor:
     ground_px_s = speed_px_s if travel != "on_the_spot" else belt_px_s
     going = Going(body.skeleton, stride, trunk[0], trunk[1], ground_px_s, leg_px, harmonics)
     contacts = {limb: find_contact(body.limbs[limb], foot, going) for limb, foot in feet.items()}
+    by_stance = track.sides_sure is not None and min(contact.sure for contact in contacts.values()) <= UNSEEN_CONTACT
+    if by_stance:
+        contacts = {limb: contact_by_stance(foot, going) for limb, foot in feet.items()}
+        notes.append("no contact with the ground is plain: touchdowns follow from the middles of the stances")
     reference = next(iter(contacts))
     zero = contacts[reference].touchdown
     phases = {limb: turn(contact.touchdown - zero) for limb, contact in contacts.items()}
@@ -86,7 +101,9 @@ def describe_gait(track: KeypointTrack, arrays: TrackArrays) -> GaitDescriptor:
         "periodicity": float(np.clip(periodic, 0, 1)),
         "stride_frequency": float(np.clip(periodic * enough, 0, 1)),
         "duty_factor": float(np.clip(contact_sure * periodic * enough, 0, 1)),
-        "phase_offsets": float(np.clip(periodic * enough * (0.5 + 0.5 * contact_sure), 0, 1)),
+        "phase_offsets": float(
+            np.clip(periodic * enough * (STANCE_SURE if by_stance else 0.5 + 0.5 * contact_sure), 0, 1)
+        ),
         "speed": float(np.clip(speed_sure, 0, 1)),
         "gait": float(np.clip(clear * periodic * enough, 0, 1)),
     }

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import numpy as np
 from video2reward.memory.records import BIPED_LIMBS, QUADRUPED_LIMBS, GaitDescriptor, KeypointTrack, QualityReport
-from video2reward.tools.gait import GRAVITY_M_S2
+from video2reward.tools.gait import GRAVITY_M_S2, SIDES_PLAIN
 from video2reward.tools.track import TrackArrays
 
 View = Literal["side", "oblique", "front_or_back", "unknown"]
@@ -66,6 +67,12 @@ def assess(track: KeypointTrack, arrays: TrackArrays, gait: GaitDescriptor | Non
             advice.append("Film the whole subject, its feet included, with nothing in front of it.")
         if track.sides_sure is not None:
             refuse += _pixel_doubts(track, gait)
+            if gait.gait != "unknown" and track.sides_sure < SIDES_PLAIN:
+                share = 0.5 * (1 + math.erf(track.sides_sure / math.sqrt(2)))
+                warn.append(
+                    f"near and far legs look alike: {gait.gait} is the likeliest ({share:.0%}), not the only reading."
+                )
+                advice.append(f"Say what it does (--gait {gait.gait}), or film from the side, all four legs in view.")
             if refuse:
                 named = "or say what it does (--gait trot), or give --keypoints FILE"
                 advice.append(f"Film from the side, all four legs in view, {named}.")

@@ -204,6 +204,15 @@ def test_footfalls_are_not_believed_where_near_and_far_were_a_guess(walker) -> N
     assert any("which foot falls when" in reason for reason in report.reasons)
 
 
+def test_footfalls_that_are_only_likelier_than_others_are_named_with_a_warning(walker) -> None:
+    track, arrays = _seen_by_network(walker)
+    track = track.model_copy(update={"sides_sure": 1.0})  # one standard error: 84 %
+    gait = describe_gait(track, arrays)
+    report = assess(track, arrays, gait)
+    assert gait.gait == "trot" and report.verdict == "warn"
+    assert any("trot is the likeliest (84%)" in reason for reason in report.reasons)
+
+
 @pytest.mark.parametrize("slowed", [1.0, 4.0])
 def test_slow_motion_is_told_by_how_a_runner_falls(walker, slowed: float) -> None:
     # A bob of 8 px of a 100 px leg (0.9 m) at 2.8 Hz: (2 pi 2.8)^2 * 0.072 m / 2 = 11 m/s^2, about g.

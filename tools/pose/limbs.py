@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
 from video2reward.memory.records import QUADRUPED_KEYPOINTS
 from video2reward.tools.pose.points import PointSeries
 from video2reward.tools.pose.quadnet import NEAR_FAR_KEYPOINTS, PAIRS, to_left_right
@@ -56,7 +57,7 @@ def told_apart(
     count = len(NEAR_FAR_KEYPOINTS)
     xy, sure = places_px[:, :count].copy(), confidence[:, :count].copy()
     notes: list[str] = []
-    told: float | None = None
+    girdles_sure: list[float] = []
     if rhythm is not None:
         inside = np.zeros(len(xy), dtype=bool)
         inside[rhythm.window] = True
@@ -67,7 +68,7 @@ def told_apart(
         for girdle, what in zip(_GIRDLES, ("fore", "hind"), strict=True):
             paths = _fit_girdle(forward, confidence[frames], bins, girdle)
             odds = _identity(paths, near_behind[frames], bins, girdle)
-            told = abs(odds) if told is None else min(told, abs(odds))
+            girdles_sure.append(abs(odds))
             if abs(odds) < _SURE_SIDE:
                 notes.append(f"which of the {what} legs is the near one is a guess ({abs(odds):.1f} standard errors)")
             for pair, path in zip(girdle, paths, strict=True):
@@ -91,8 +92,18 @@ def told_apart(
         source=source,
         name_by_source_name={name: name for name in QUADRUPED_KEYPOINTS},
         notes=tuple(notes),
-        sides_sure=told,
+        sides_sure=_together(*girdles_sure) if girdles_sure else None,
     )
+
+
+def _together(fore: float, hind: float) -> float:
+    """Return in standard errors how surely fore and hind legs of one side were given to one side, near or far.
+
+    That is what tells a pace from a trot. Both mistaken is as good as both right: the whole animal is then mirrored,
+    which changes no gait's name.
+    """
+    right = ndtr(fore) * ndtr(hind) + ndtr(-fore) * ndtr(-hind)
+    return float(ndtri(np.clip(right, 0.5, 1 - 1e-9)))
 
 
 def _fit_girdle(
