@@ -9,7 +9,7 @@ from video2reward import prompts
 from video2reward.agent.authors import AuthorBrief
 from video2reward.agent.history import history, tail
 from video2reward.agent.menu import menu, menu_text
-from video2reward.agent.offline import compose, first_recipe
+from video2reward.agent.recipe import compose, first_recipe
 from video2reward.agent.settings import PromptMode
 from video2reward.agent.variety import Direction
 from video2reward.memory.records import GaitDescriptor, MotionTarget

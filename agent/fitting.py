@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 
 from video2reward.agent.authors import PriorReward
-from video2reward.agent.offline import ADDED_WEIGHTS, compose, first_recipe, mend, recipe_of
+from video2reward.agent.recipe import ADDED_WEIGHTS, compose, first_recipe, mend, recipe_of
 from video2reward.memory.records import MotionTarget, RewardDraft, RewardTerm
 
 # In the order of what tells a term apart: most terms call `footfall_match`, few are only that.

@@ -7,8 +7,8 @@ import re
 from video2reward.agent.answers import BadAnswer
 from video2reward.agent.authors import PriorReward
 from video2reward.agent.objects import json_objects
-from video2reward.agent.offline import Recipe, compose, first_recipe, mend, recipe_of
 from video2reward.agent.ready import READY
+from video2reward.agent.recipe import Recipe, compose, first_recipe, mend, recipe_of
 from video2reward.memory.records import MotionTarget, RewardDraft, RewardTerm
 
 _NEEDED = 2

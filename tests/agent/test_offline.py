@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from video2reward.agent.authors import AuthorBrief, PriorReward
 from video2reward.agent.fitting import fit_weights
-from video2reward.agent.offline import OfflineAuthor, compose, first_recipe, mend, recipe_of
+from video2reward.agent.offline import OfflineAuthor
+from video2reward.agent.recipe import compose, first_recipe, mend, recipe_of
 from video2reward.memory.records import (
     Attempt,
     Critique,

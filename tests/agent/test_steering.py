@@ -6,7 +6,7 @@ import pytest
 from fake_tools import TARGET, FakeAuthor, FakeTools, request
 from pydantic import ValidationError
 from video2reward.agent import steering as steer
-from video2reward.agent.offline import compose, first_recipe
+from video2reward.agent.recipe import compose, first_recipe
 from video2reward.agent.session import start
 from video2reward.memory.records import RewardDraft, RewardTerm, Steering
 

@@ -5,7 +5,7 @@ from fake_tools import TARGET, critique
 from video2reward.agent.authors import AuthorBrief, PriorReward
 from video2reward.agent.briefing import system_prompt, task_prompt
 from video2reward.agent.fitting import fit_weights, kind_of
-from video2reward.agent.offline import compose, first_recipe
+from video2reward.agent.recipe import compose, first_recipe
 from video2reward.agent.variety import directions
 from video2reward.memory.records import (
     Attempt,

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from video2reward.agent.offline import compose, first_recipe
+from video2reward.agent.recipe import compose, first_recipe
 from video2reward.evals import try_model
 from video2reward.evals.scripted_openai import Reply, ToolCall, serve
 from video2reward.evals.try_chat import SENTENCES
