@@ -135,6 +135,7 @@ def _assemble(clip: Clip, points: PointSeries, background: BackgroundMotion) -> 
         name_by_source_name=dict(points.name_by_source_name),
         camera=background.camera,
         sides_sure=points.sides_sure,
+        turned_s=points.turned_s,
         camera_inlier_ratio=background.inlier_ratio,
         notes=tuple(notes),
     )

@@ -44,16 +44,21 @@ SIDES_PLAIN = 1.2
 """Above it near and far legs are told apart with odds of 8 to 1; between the two they are believed with a warning."""
 
 
-def footfalls_told(track: KeypointTrack, phases: Mapping[str, float], confidence: Mapping[str, float]) -> bool:
+def footfalls_told(
+    track: KeypointTrack, phases: Mapping[str, float], confidence: Mapping[str, float], by_stance: bool = False
+) -> bool:
     """Tell whether which foot falls when can be believed, of points the network saw in the pixels.
 
     Points of a keypoint file, and people's, carry their sides themselves. No gait has fore legs that alternate and hind
-    legs that fall together, or the other way round (Hildebrand, 1989): where it looks so, a leg was mistaken.
+    legs that fall together, or the other way round (Hildebrand, 1989): where it looks so, a leg was mistaken. A gallop
+    and a bound differ by less than the middles of the stances tell (`by_stance`).
     """
     if track.sides_sure is None:
         return True
     lags = [apart(phases[left], phases[right]) for left, right in _PAIRS if left in phases and right in phases]
     mixed = len(lags) == 2 and max(lags) > ALTERNATING and min(lags) < TOGETHER
+    if by_stance and min(lags, default=0.0) < TOGETHER:
+        return False
     return not mixed and track.sides_sure >= SIDES_SURE and confidence["phase_offsets"] >= FOOTFALLS_SURE
 
 
@@ -109,7 +114,7 @@ def describe_gait(track: KeypointTrack, arrays: TrackArrays) -> GaitDescriptor:
     }
     if track.rhythm_hz is not None:
         confidence["stride_frequency"] = float(np.clip(track.rhythm_strength / PLAIN_RHYTHM, 0, 1)) * enough
-    if not footfalls_told(track, phases, confidence):
+    if not footfalls_told(track, phases, confidence, by_stance):
         label, confidence["gait"] = "unknown", 0.0
         confidence["phase_offsets"] = min(confidence["phase_offsets"], 0.3)
     kind = "person" if body.skeleton == "person" else "dog"

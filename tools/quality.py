@@ -17,6 +17,9 @@ MIN_PERIODICITY = 0.35
 _WEAK_PERIODICITY = 0.65
 LYING_RAD = 0.9
 _SLOWED = 1.6
+_TURNED_AWAY = 0.6
+"""A body this much shorter at one time than at another has turned by half a right angle and more."""
+_TURN_S = 1.0
 MIN_RHYTHM = 0.12
 """How alike strides have to look in the pictures, at least."""
 _FEET = ("paw", "ankle", "heel", "toe")
@@ -88,9 +91,15 @@ def assess(track: KeypointTrack, arrays: TrackArrays, gait: GaitDescriptor | Non
         if gait.confidence.get("speed", 1.0) < 0.5 and gait.travel != "on_the_spot":
             warn.append("the speed is uncertain: the background and the feet do not tell the same one.")
             advice.append("Film with a still camera, with something in the background to hold on to.")
-    if _turns(track, arrays):
+    if track.turned_s is not None:
+        refuse.append(f"the subject turns round at {track.turned_s:.1f} s.")
+        advice.append(f"Cut the clip to where it goes one way: before or after {track.turned_s:.1f} s.")
+    elif _turns(track, arrays):
         refuse.append("the subject turns round within the clip.")
         advice.append("Cut the clip to where it goes one way.")
+    elif (least := _foreshortened(track, arrays)) < _TURNED_AWAY:
+        refuse.append(f"the subject turns: its body looks {least:.0%} as long at one end of the clip as at the other.")
+        advice.append("Cut the clip to where it goes straight on, seen from the side.")
     if view == "front_or_back":
         refuse.append("the subject is seen from the front or back, where strides cannot be measured.")
         advice.append("Film from the side.")
@@ -188,6 +197,25 @@ def _turns(track: KeypointTrack, arrays: TrackArrays) -> bool:
     if len(ahead) < 10:
         return False
     return min((ahead > 0).mean(), (ahead < 0).mean()) > 0.25
+
+
+def _foreshortened(track: KeypointTrack, arrays: TrackArrays) -> float:
+    """Return how long the trunk looks for its height where it looks shortest, against where it looks longest.
+
+    A body that turns away from the side view by an angle looks cos(angle) as long; one that comes nearer looks larger
+    every way. Medians over a second pass over what a trunk does within a stride.
+    """
+    if track.skeleton != "quadruped":
+        return 1.0
+    front, rear = _middle(arrays, ("shoulder", "withers", "neck")), _middle(arrays, ("hip", "tail_base"))
+    height = _middle(arrays, ("paw",))[:, 1] - np.fmin(front[:, 1], rear[:, 1])
+    ratio = np.abs(front[:, 0] - rear[:, 0]) / np.where(height > 0, height, np.nan)
+    ratio = ratio[np.isfinite(ratio)]
+    span = round(_TURN_S * track.fps)
+    if len(ratio) < 2 * span:
+        return 1.0
+    means = [float(np.median(ratio[start : start + span])) for start in range(0, len(ratio) - span + 1, span // 2)]
+    return min(means) / max(max(means), 1e-9)
 
 
 def _middle(arrays: TrackArrays, ends: tuple[str, ...]) -> np.ndarray:

@@ -54,6 +54,7 @@ class KeypointTrack(StoredRecord):
     rhythm_hz: float | None = Field(None, description="stride frequency from how the pictures repeat, in clip hertz")
     rhythm_strength: Unit = Field(0.0, description="how alike the strides look there")
     sides_sure: float | None = Field(None, description="standard errors by which near and far legs were told apart")
+    turned_s: float | None = Field(None, description="when the subject was seen to turn round, in clip seconds")
     notes: tuple[str, ...] = ()
 
 

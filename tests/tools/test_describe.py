@@ -145,6 +145,25 @@ def test_a_subject_seen_from_the_front_or_turning_round_is_refused(walker) -> No
     assert any("turns round" in reason for reason in assess(track, turning, gait).reasons)
 
 
+def test_a_subject_that_turns_away_from_the_side_view_is_refused(walker) -> None:
+    track, arrays = walker().track()
+    gait = describe_gait(track, arrays)
+    middle = arrays.x_px.mean(1, keepdims=True)
+    turning_rad = np.linspace(0.0, 1.1, arrays.num_frames)[:, None]  # cos 1.1 = 0.45
+    turning = replace(arrays, x_px=middle + np.cos(turning_rad) * (arrays.x_px - middle))
+    report = assess(track, turning, gait)
+    assert report.verdict == "refuse"
+    assert any("the subject turns: its body looks" in reason for reason in report.reasons)
+    assert any("straight on" in advice for advice in report.advice)
+
+
+def test_a_subject_that_the_network_saw_turn_round_is_refused_with_the_moment(walker) -> None:
+    track, arrays = walker().track()
+    report = assess(track.model_copy(update={"turned_s": 2.1}), arrays, describe_gait(track, arrays))
+    assert report.verdict == "refuse"
+    assert "the subject turns round at 2.1 s." in report.reasons
+
+
 def test_hidden_feet_are_warned_of(walker) -> None:
     track, arrays = walker().track()
     gait = describe_gait(track, arrays)

@@ -204,6 +204,34 @@ def test_footfalls_are_not_believed_where_near_and_far_were_a_guess(walker) -> N
     assert any("which foot falls when" in reason for reason in report.reasons)
 
 
+def _without_plain_contacts(walker, **changes: object):
+    """Return a track whose paws move up and down so wildly that no touchdown can be seen in them."""
+    track, arrays = _seen_by_network(walker, **changes)
+    paws = [index for index, name in enumerate(arrays.names) if name.endswith("paw")]
+    time_s = np.arange(arrays.num_frames) / track.fps
+    y_px = arrays.y_px.copy()
+    y_px[:, paws] += 25 * np.sin(2 * np.pi * 8 * time_s)[:, None]
+    return track, replace(arrays, y_px=y_px)
+
+
+@pytest.mark.parametrize(
+    "phases",
+    [{"FL": 0.0, "FR": 0.5, "RL": 0.5, "RR": 0.0}, {"FL": 0.0, "FR": 0.5, "RL": 0.75, "RR": 0.25}],
+    ids=["trot", "walk"],
+)
+def test_where_no_touchdown_is_plain_the_middles_of_the_stances_tell_the_footfalls(walker, phases) -> None:
+    gait = describe_gait(*_without_plain_contacts(walker, phases=phases))
+    assert any("middles of the stances" in note for note in gait.notes)
+    for limb, phase in phases.items():
+        assert apart(gait.phase_offsets[limb], phase) < 0.05
+    assert gait.gait != "unknown"
+
+
+def test_a_bound_is_not_named_by_the_middles_of_the_stances(walker) -> None:
+    gait = describe_gait(*_without_plain_contacts(walker, phases={"FL": 0.0, "FR": 0.0, "RL": 0.5, "RR": 0.5}))
+    assert gait.gait == "unknown"
+
+
 def test_footfalls_that_are_only_likelier_than_others_are_named_with_a_warning(walker) -> None:
     track, arrays = _seen_by_network(walker)
     track = track.model_copy(update={"sides_sure": 1.0})  # one standard error: 84 %

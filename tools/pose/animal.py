@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,6 +72,8 @@ def see_animal(clip: Clip, choice: SubjectChoice, progress: Callable[[float], No
     points = told_apart(
         views.places_px, views.confidence, views.near_behind, anchor, side, rhythm, finder.facing, network.name
     )
+    if (turned := finder.turned_at()) is not None:
+        points = replace(points, turned_s=turned / clip.fps)
     return AnimalSeen(points, motion, rhythm, sure)
 
 

@@ -17,6 +17,11 @@ _CLOSE = 1.7
 """A size this many times larger or smaller than the clip's usual one is the outline of something else."""
 
 
+_PLAIN_ODDS, _TURNED = 1.0, 0.3
+"""Log-odds of one look count up to the first; on both sides of a turn the looks' mean reaches this share of it."""
+_LEAST_TURNED_S = 1.0
+
+
 class BoxFinder:
     """Take frames in order with the box around what moves; look at some of them."""
 
@@ -34,6 +39,23 @@ class BoxFinder:
     def facing(self) -> int:
         """Return 1 for an animal that faces right in the picture and -1 for left, from all looks together."""
         return 1 if sum(odds for _, odds in self._facing) >= 0 else -1
+
+    def turned_at(self) -> int | None:
+        """Return the frame from which the animal faces the other way for good; None where it goes one way all along.
+
+        Of all moments the one before and after which the looks agree best; both parts have to last and to be plain.
+        """
+        frames = [frame for frame, _ in self._facing]
+        odds = np.clip([value for _, value in self._facing], -_PLAIN_ODDS, _PLAIN_ODDS)
+        least = round(_LEAST_TURNED_S * LOOKS_PER_S)
+        best: tuple[float, int | None] = (0.0, None)
+        for split in range(least, len(odds) - least + 1):
+            before, after = odds[:split].mean() / _PLAIN_ODDS, odds[split:].mean() / _PLAIN_ODDS
+            plain = min(abs(before), abs(after))
+            apart = abs(odds[:split].sum() - odds[split:].sum())
+            if before * after < 0 and plain > _TURNED and apart > best[0]:
+                best = (float(apart), frames[split])
+        return best[1]
 
     def add(self, frame: Frame, moving_px: NDArray[np.float64]) -> None:
         """Close in on the animal from the moving box (4,) and from where it was last, or else from larger boxes."""

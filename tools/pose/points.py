@@ -33,3 +33,5 @@ class PointSeries:
     notes: tuple[str, ...] = ()
     sides_sure: float | None = None
     """How surely left and right were told apart over the whole clip already, in standard errors; None: not yet."""
+    turned_s: float | None = None
+    """When the subject turned round and went the other way, in seconds of the clip; None where it did not."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from video2reward.evals.drawn_clips import encode
 from video2reward.memory.errors import BadInput
 from video2reward.memory.records import SubjectChoice
 from video2reward.tools.describe import describe_clip
@@ -51,3 +52,15 @@ def test_the_example_is_measured_from_pixels(tmp_path: Path) -> None:
     assert gait.stride_frequency_hz == pytest.approx(1.9, rel=0.03)
     assert abs(gait.phase_offsets["FR"] - 0.5) < 0.06 and abs(gait.phase_offsets["RL"] - 0.48) < 0.06
     assert "QuadNet" in track.source
+
+
+@pytest.mark.slow
+def test_an_animal_that_turns_round_is_refused_with_the_moment(tmp_path: Path) -> None:
+    dog = Path(__file__).parents[3] / "examples" / "dog_trot.mp4"
+    there = [frame.image for frame in frames(open_clip(dog))][:60]
+    back = [np.ascontiguousarray(image[:, ::-1]) for image in there]
+    clip = encode(tmp_path / "turn.mp4", [*there, *back], 30, "libx264")
+    track, description = describe_clip(clip, tmp_path / "out", subject=SubjectChoice(kind="animal"))
+    assert track.turned_s == pytest.approx(2.0, abs=0.35)  # the network looks six times a second
+    assert description.quality.verdict == "refuse"
+    assert any("turns round at" in reason for reason in description.quality.reasons)
