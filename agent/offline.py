@@ -15,6 +15,8 @@ from video2reward.sim.config import robot_config
 
 # Ceilings: training ends earlier once the gait is there.
 _FIRST_STEPS = {"quadruped": 600_000, "biped": 1_200_000}
+_HOP_TAKES = 2
+"""A biped that hops learns to stay on its feet only after as many times the steps of one that walks."""
 _REFINE_STEPS = {"quadruped": 160_000, "biped": 300_000}
 _NUM_VARIATIONS = 4
 
@@ -121,7 +123,7 @@ def _draft(
         author="offline",
         parent=parent,
         edits=edits,
-        max_env_steps=steps[robot_config(target.robot).kind],
+        max_env_steps=steps[robot_config(target.robot).kind] * (_HOP_TAKES if target.gait == "hop" else 1),
         warm_start=parent if warm else None,
     )
 

@@ -90,6 +90,11 @@ def test_candidates_differ_and_the_same_seed_repeats_them():
     assert len({draft.terms for draft in first}) == 4
 
 
+def test_a_biped_that_hops_is_given_twice_the_steps_of_one_that_walks():
+    walks, hops = first_draft(target_for("g1")), first_draft(target_for("g1", gait="hop", phase_offsets=(0.0, 0.0)))
+    assert (walks.max_env_steps, hops.max_env_steps) == (1_200_000, 2_400_000)
+
+
 def test_a_mend_that_was_trained_is_not_trained_again():
     target = target_for()
     late = critique_of(target, duty_factor=(0.5, 0.4, 0.4, 0.4))
