@@ -136,7 +136,7 @@ def frames(clip: Clip, *, max_side_px: int | None = None, only: Set[int] | None 
     """Decode a clip frame by frame, a few frames ahead of who looks at them; never more than those are held.
 
     With `max_side_px` larger pictures are scaled down on decoding; with `only`, no others than the frames of these
-    numbers are handed out. Raises BadClip where the file is damaged.
+    numbers are handed out, and nothing after the last of them is decoded. Raises BadClip where the file is damaged.
     """
     yield from ahead(_decoded(clip, max_side_px, only))
 
@@ -149,6 +149,7 @@ def _decoded(clip: Clip, max_side_px: int | None, only: Set[int] | None) -> Iter
         stream.codec_context.thread_count = 2
         index, damaged = _go_to_start(container, stream, clip), 0
         earliest_s = -math.inf if index else _earliest_s(clip)
+        last = len(times) - 1 if only is None else max(only, default=-1)
         origin: float | None = None
         try:
             for packet in container.demux(stream):
@@ -161,7 +162,7 @@ def _decoded(clip: Clip, max_side_px: int | None, only: Set[int] | None) -> Iter
                     damaged += bool(frame.is_corrupt)
                     if damaged > max(2, 0.02 * len(times)):
                         raise _damaged(clip.path, frame.time or 0.0)
-                    if index >= len(times):
+                    if index > last:
                         return
                     if index < 0 or (frame.time is not None and frame.time < earliest_s):
                         index += index < 0

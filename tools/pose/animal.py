@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, median_filter
+from video2reward.memory.errors import BadClip
 from video2reward.memory.records import Clip, SubjectChoice
 from video2reward.tools.alongside import Alongside
 from video2reward.tools.camera import WORK_SIDE_PX, BackgroundMotion, BackgroundWatch
 from video2reward.tools.clean import runs_of
-from video2reward.tools.pose.animal_box import BoxFinder
+from video2reward.tools.pose.animal_box import SURE_BOX, BoxFinder
 from video2reward.tools.pose.limbs import told_apart
 from video2reward.tools.pose.motion_box import MotionWatch
 from video2reward.tools.pose.points import PointSeries
@@ -50,7 +51,7 @@ class _Views:
 def see_animal(clip: Clip, choice: SubjectChoice, progress: Callable[[float], None] | None = None) -> AnimalSeen:
     """Follow the animal that is the subject of a clip, in three passes: what moves, the box, the points."""
     network = QuadNet()
-    moving = _moving_boxes(clip, choice, _part(progress, 0.0, 0.2))
+    moving = _moving_boxes(clip, _wanted(clip, choice, network), _part(progress, 0.0, 0.2))
     finder = BoxFinder(network, clip.fps)
     background = BackgroundWatch()
     report = _part(progress, 0.2, 0.5)
@@ -77,12 +78,32 @@ def see_animal(clip: Clip, choice: SubjectChoice, progress: Callable[[float], No
     return AnimalSeen(points, motion, rhythm, sure)
 
 
-def _moving_boxes(clip: Clip, choice: SubjectChoice, report: Callable[[float], None]) -> NDArray[np.float64]:
+def _wanted(clip: Clip, choice: SubjectChoice, network: QuadNet) -> tuple[int, NDArray[np.float64]] | None:
+    """Return the frame and the box (4,) of the subject as far as the user says: of a moment alone, who is seen then.
+
+    Raises BadClip where no animal can be made out at that moment.
+    """
+    if choice.box_px is None and choice.at_second is None:
+        return None
+    index = min(round((choice.at_second or 0.0) * clip.fps), clip.num_frames - 1)
+    if choice.box_px is not None:
+        return index, np.array(choice.box_px)
+    for frame in frames(clip, max_side_px=_side_px(clip), only={index}):
+        for body in network.detect(frame.image):
+            if body.score > SURE_BOX:
+                return index, body.box_px / frame.scale
+    raise BadClip(
+        f"no animal can be made out at that moment of {clip.path}.", "Show it with --box x,y,w,h, or choose another."
+    )
+
+
+def _moving_boxes(
+    clip: Clip, wanted: tuple[int, NDArray[np.float64]] | None, report: Callable[[float], None]
+) -> NDArray[np.float64]:
     watch = MotionWatch(clip.fps)
     for frame in frames(clip, max_side_px=_side_px(clip)):
         watch.add(frame)
         report(frame.index / clip.num_frames)
-    wanted = (round((choice.at_second or 0.0) * clip.fps), np.array(choice.box_px)) if choice.box_px else None
     found = watch.result(wanted)
     whole = np.array([0.0, 0.0, clip.width_px, clip.height_px])
     return found.boxes_px if found else np.tile(whole, (clip.num_frames, 1))

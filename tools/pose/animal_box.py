@@ -12,7 +12,7 @@ from video2reward.tools.video import Frame
 
 LOOKS_PER_S = 6.0
 _GROWN = (1.0, 1.5)
-_SURE_BOX = 0.16
+SURE_BOX = 0.16
 _CLOSE = 1.7
 """A size this many times larger or smaller than the clip's usual one is the outline of something else."""
 
@@ -66,12 +66,12 @@ class BoxFinder:
             box, score = self._followed(frame, moving, self._last * frame.scale)
         else:
             box, score = self._closed_in(frame.image, [_grown(moving, factor) for factor in _GROWN])
-            if score > _SURE_BOX:
+            if score > SURE_BOX:
                 self._facing.append((frame.index, float(self._network.facing((frame.image,) * 3, box[None])[0])))
         self._frame_index.append(frame.index)
         self._boxes.append(box / frame.scale)
         self._scores.append(score)
-        self._last = box / frame.scale if score > _SURE_BOX else None
+        self._last = box / frame.scale if score > SURE_BOX else None
 
     def _followed(
         self, frame: Frame, moving: NDArray[np.float64], last: NDArray[np.float64]
@@ -82,7 +82,7 @@ class BoxFinder:
         boxes, scores = raw.boxes()
         usable = np.isfinite(boxes[:2]).all(1) & (np.nan_to_num(boxes[:2, 2:]).min(1) > 8)
         best = int(np.argmax(np.where(usable, scores[:2], -1)))
-        if not usable[best] or scores[best] <= _SURE_BOX:
+        if not usable[best] or scores[best] <= SURE_BOX:
             return self._closed_in(frame.image, [last, *(_grown(moving, factor) for factor in _GROWN)])
         self._facing.append((frame.index, 0.5 * facing * float(raw.facing_odds[0] - raw.facing_odds[2])))
         return boxes[best], float(scores[best])
@@ -113,7 +113,7 @@ class BoxFinder:
         along = np.full((num_frames, 4), np.nan)
         seen = []
         for segment in segments:
-            good = (scores > _SURE_BOX) & (index >= segment.start) & (index < segment.stop)
+            good = (scores > SURE_BOX) & (index >= segment.start) & (index < segment.stop)
             if good.sum() < 2:
                 continue
             sizes = np.sqrt(np.nan_to_num(boxes[:, 2] * boxes[:, 3], nan=1e12))

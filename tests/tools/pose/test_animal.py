@@ -10,6 +10,7 @@ from video2reward.evals.drawn_clips import encode
 from video2reward.memory.errors import BadInput
 from video2reward.memory.records import SubjectChoice
 from video2reward.tools.describe import describe_clip
+from video2reward.tools.extract_keypoints import load_track_arrays
 from video2reward.tools.pose.motion_box import MotionWatch
 from video2reward.tools.video import frames, open_clip
 
@@ -64,3 +65,18 @@ def test_an_animal_that_turns_round_is_refused_with_the_moment(tmp_path: Path) -
     assert track.turned_s == pytest.approx(2.0, abs=0.35)  # the network looks six times a second
     assert description.quality.verdict == "refuse"
     assert any("turns round at" in reason for reason in description.quality.reasons)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_the_animal_that_is_in_view_at_the_second_is_the_subject(tmp_path: Path, side: str) -> None:
+    dog = Path(__file__).parents[3] / "examples" / "dog_trot.mp4"
+    images = [frame.image for frame in frames(open_clip(dog))][:90]
+    # The other dog comes into view after one second.
+    others = [np.full_like(image, 150) if index < 30 else image for index, image in enumerate(images)]
+    halves = (images, others) if side == "left" else (others, images)
+    clip = encode(tmp_path / "two.mp4", (np.hstack(pair) for pair in zip(*halves, strict=True)), 30, "libx264")
+    track, _ = describe_clip(clip, tmp_path / "out", subject=SubjectChoice(kind="animal", at_second=0.5))
+    boxes = load_track_arrays(track, tmp_path / "out").box_px
+    middle = np.nanmedian(boxes[:, 0] + boxes[:, 2] / 2)
+    assert (middle < 640) == (side == "left")
