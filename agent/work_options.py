@@ -24,7 +24,7 @@ class Clip:
     box: Annotated[str | None, arg(metavar="X,Y,W,H")] = None
     """Where the subject is, in pixels of the clip, at --at-second (0)."""
     at_second: Annotated[float | None, arg(metavar="T")] = None
-    """When --box is meant; without a box, the largest body then is the subject."""
+    """When --box is meant; without a box, whoever is seen best then is the subject."""
     gait: Literal["walk", "amble", "trot", "pace", "canter", "gallop", "bound", "pronk", "run", "hop"] | None = None
     """What the subject does, where the clip does not show which foot falls when: strides are still measured."""
     slow_motion: Annotated[float, arg(aliases=["--slow-motion-factor"])] = 1.0

@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 from video2reward.memory.records import BIPED_LIMBS, QUADRUPED_LIMBS, GaitDescriptor, KeypointTrack, QualityReport
-from video2reward.tools.gait import GRAVITY_M_S2, SIDES_PLAIN
+from video2reward.tools.gait import GRAVITY_M_S2, SIDES_PLAIN, SIDES_SURE
 from video2reward.tools.track import TrackArrays
 
 View = Literal["side", "oblique", "front_or_back", "unknown"]
@@ -145,8 +145,12 @@ def _pixel_doubts(track: KeypointTrack, gait: GaitDescriptor) -> list[str]:
     if track.rhythm_strength < MIN_RHYTHM:
         return [f"the strides look too little alike ({track.rhythm_strength:.0%}) to be told."]
     if gait.gait == "unknown":
+        guess = track.sides_sure is None or track.sides_sure < SIDES_SURE
+        why = (
+            "near and far legs look alike" if guess else "the paws are not seen plainly enough, or for too few strides"
+        )
         return [
-            "which foot falls when cannot be told surely: near and far legs look alike. The stride frequency of "
+            f"which foot falls when cannot be told surely: {why}. The stride frequency of "
             f"{gait.stride_frequency_hz:.2f} Hz rests on the whole picture ({track.rhythm_strength:.0%} alike)."
         ]
     return []
