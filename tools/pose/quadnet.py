@@ -18,6 +18,7 @@ from video2reward.memory.records import QUADRUPED_KEYPOINTS
 from video2reward.tools.pose.backend import Detection
 from video2reward.tools.pose.network import Network
 from video2reward.tools.pose.simcc import decode_simcc
+from video2reward.tools.pose.windows import PADDING, distinct, windows
 
 NEAR_FAR_KEYPOINTS = tuple(name.replace("left_", "near_").replace("right_", "far_") for name in QUADRUPED_KEYPOINTS)
 PAIRS = tuple(
@@ -35,7 +36,6 @@ CELL_PX = 4
 """Input pixels per cell of the heat maps and the outline; cell i is centred on input pixel 4 i + 1.5."""
 FRAME_STEP_S = 0.066
 """How long before and after the middle frame the other two are best taken, for strides of 1-3 a second."""
-PADDING = 1.25
 
 _OUTLINE, _SURE, _FOUND = 0.4, 0.5, 0.4
 _FIRST_LEG = 4  # nose, neck, withers and tail_base come first, then pairs of near and far
@@ -231,10 +231,10 @@ class QuadNet:
         """
         height, width = image_rgb.shape[:2]
         found = (np.empty((0, 4)), np.empty(0))
-        for windows in _windows(width, height):
-            boxes, scores = self._closing_in(image_rgb, windows)
+        for starts in windows(width, height):
+            boxes, scores = self._closing_in(image_rgb, starts)
             boxes, scores = np.concatenate([found[0], boxes]), np.concatenate([found[1], scores])
-            kept = _distinct(boxes, scores)
+            kept = distinct(boxes, scores)
             found = boxes[kept], scores[kept]
             if len(found[1]) and found[1][0] > _FOUND:
                 break
@@ -249,7 +249,7 @@ class QuadNet:
             boxes, scores = raw.boxes()
             facing = np.where(raw.facing_odds > 0, facing, -facing)
             kept = np.flatnonzero(np.isfinite(boxes).all(1) & (boxes[:, 2:].min(1) > 8.0))
-            kept = kept[_distinct(boxes[kept], scores[kept])]
+            kept = kept[distinct(boxes[kept], scores[kept])]
             boxes, scores, facing = boxes[kept], scores[kept], facing[kept]
             if not len(boxes):
                 break
@@ -275,34 +275,3 @@ def _window(frame: NDArray[np.uint8], origin: NDArray[np.float64], scale: NDArra
         origin, scale = (origin - (x0, y0) + 0.5) / ratio - 0.5, scale / ratio
     warp = np.array([[scale[0], 0.0, origin[0]], [0.0, scale[1], origin[1]]])
     return cv2.warpAffine(frame, warp, (INPUT_PX, INPUT_PX), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
-
-
-def _windows(width: int, height: int) -> list[NDArray[np.float64]]:
-    """Return boxes (N, 4) whose padded squares cover the picture: whole and of its shorter side, then of half of it."""
-    levels = []
-    for side in (min(width, height), 0.55 * min(width, height)):
-        centres_x, centres_y = (
-            np.linspace(side / 2, length - side / 2, max(1, int(np.ceil((length - side) / (0.5 * side))) + 1))
-            for length in (width, height)
-        )
-        inner = side / PADDING
-        levels.append([(x - inner / 2, y - inner / 2, inner, inner) for y in centres_y for x in centres_x])
-    if min(width, height) < max(width, height) < 3 * min(width, height):
-        whole = max(width, height) / PADDING
-        levels[0].append(((width - whole) / 2, (height - whole) / 2, whole, whole))
-    return [np.array(level) for level in levels]
-
-
-def _distinct(boxes: NDArray[np.float64], scores: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Return which to keep of boxes that overlap by more than a third: the surest ones, at most six."""
-    kept: list[int] = []
-    for index in np.argsort(-scores):
-        if len(kept) < 6 and all(_overlap(boxes[index], boxes[other]) < 0.35 for other in kept):
-            kept.append(int(index))
-    return np.array(kept, int)
-
-
-def _overlap(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-    low, high = np.maximum(a[:2], b[:2]), np.minimum(a[:2] + a[2:], b[:2] + b[2:])
-    both = float(np.prod(np.maximum(high - low, 0.0)))
-    return both / (min(a[2] * a[3], b[2] * b[3]) + 1e-9)
