@@ -6,6 +6,7 @@ motion; only the speed does. Phases are those of touchdown, in strides, 0 for th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -114,6 +115,8 @@ def describe_gait(track: KeypointTrack, arrays: TrackArrays) -> GaitDescriptor:
     }
     if track.rhythm_hz is not None:
         confidence["stride_frequency"] = float(np.clip(track.rhythm_strength / PLAIN_RHYTHM, 0, 1)) * enough
+    if track.sides_sure is not None:
+        confidence["gait"] *= 0.5 * (1 + math.erf(track.sides_sure / math.sqrt(2)))
     if not footfalls_told(track, phases, confidence, by_stance):
         label, confidence["gait"] = "unknown", 0.0
         confidence["phase_offsets"] = min(confidence["phase_offsets"], 0.3)

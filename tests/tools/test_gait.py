@@ -238,6 +238,7 @@ def test_footfalls_that_are_only_likelier_than_others_are_named_with_a_warning(w
     gait = describe_gait(track, arrays)
     report = assess(track, arrays, gait)
     assert gait.gait == "trot" and report.verdict == "warn"
+    assert gait.confidence["gait"] <= 0.85
     assert any("trot is the likeliest (84%)" in reason for reason in report.reasons)
 
 
