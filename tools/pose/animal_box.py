@@ -58,34 +58,20 @@ class BoxFinder:
         return best[1]
 
     def add(self, frame: Frame, moving_px: NDArray[np.float64]) -> None:
-        """Close in on the animal from the moving box (4,) and from where it was last, or else from larger boxes."""
+        """Close in on the animal from the moving box (4,), from larger ones, and from where it was last."""
         if frame.index % self._every or not np.isfinite(moving_px).all():
             return
-        moving = moving_px * frame.scale
+        starts = [_grown(moving_px * frame.scale, factor) for factor in _GROWN]
         if self._last is not None:
-            box, score = self._followed(frame, moving, self._last * frame.scale)
-        else:
-            box, score = self._closed_in(frame.image, [_grown(moving, factor) for factor in _GROWN])
-            if score > SURE_BOX:
-                self._facing.append((frame.index, float(self._network.facing((frame.image,) * 3, box[None])[0])))
+            starts.append(self._last * frame.scale)
+        box, score = self._closed_in(frame.image, starts)
+        if score > SURE_BOX:
+            # In the box of this very frame: one that the animal is leaving tells which way it goes, not how it faces.
+            self._facing.append((frame.index, float(self._network.facing((frame.image,) * 3, box[None])[0])))
         self._frame_index.append(frame.index)
         self._boxes.append(box / frame.scale)
         self._scores.append(score)
         self._last = box / frame.scale if score > SURE_BOX else None
-
-    def _followed(
-        self, frame: Frame, moving: NDArray[np.float64], last: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], float]:
-        """Look once from where the animal was last and from what moves, and once at its mirror image for its facing."""
-        facing = self.facing
-        raw = self._network.raw((frame.image,) * 3, np.stack([last, moving, last]), np.array([facing, facing, -facing]))
-        boxes, scores = raw.boxes()
-        usable = np.isfinite(boxes[:2]).all(1) & (np.nan_to_num(boxes[:2, 2:]).min(1) > 8)
-        best = int(np.argmax(np.where(usable, scores[:2], -1)))
-        if not usable[best] or scores[best] <= SURE_BOX:
-            return self._closed_in(frame.image, [last, *(_grown(moving, factor) for factor in _GROWN)])
-        self._facing.append((frame.index, 0.5 * facing * float(raw.facing_odds[0] - raw.facing_odds[2])))
-        return boxes[best], float(scores[best])
 
     def _closed_in(
         self, image: NDArray[np.uint8], starts: Sequence[NDArray[np.float64]]
