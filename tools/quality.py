@@ -20,6 +20,8 @@ _SLOWED = 1.6
 _TURNED_AWAY = 0.6
 """A body this much shorter at one time than at another has turned by half a right angle and more."""
 _TURN_S = 1.0
+_FEWEST_IN_A_STRIDE = 4
+"""With fewer pictures a second, their median is that of a moment and not of a stride."""
 MIN_RHYTHM = 0.12
 """How alike strides have to look in the pictures, at least."""
 _FEET = ("paw", "ankle", "heel", "toe")
@@ -216,7 +218,7 @@ def _foreshortened(track: KeypointTrack, arrays: TrackArrays) -> float:
     ratio = np.abs(front[:, 0] - rear[:, 0]) / np.where(height > 0, height, np.nan)
     ratio = ratio[np.isfinite(ratio)]
     span = round(_TURN_S * track.fps)
-    if len(ratio) < 2 * span:
+    if span < _FEWEST_IN_A_STRIDE or len(ratio) < 2 * span:
         return 1.0
     means = [float(np.median(ratio[start : start + span])) for start in range(0, len(ratio) - span + 1, span // 2)]
     return min(means) / max(max(means), 1e-9)

@@ -124,7 +124,7 @@ def _worth(rhythm: Rhythm) -> float:
 
 
 def _windows(segment: slice, fps: float) -> list[slice]:
-    longest = int(_LONGEST_S * fps)
+    longest = max(int(_LONGEST_S * fps), 2)
     starts = range(segment.start, max(segment.stop - longest // 2, segment.start + 1), longest // 2)
     return [slice(start, min(start + longest, segment.stop)) for start in starts]
 
