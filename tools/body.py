@@ -175,7 +175,8 @@ def _part(arrays: TrackArrays, limb: str, part: str, skeleton: Skeleton) -> Poin
         if all(arrays.has(f"{_SIDE[limb]}_{name}") for name in names):
             points = np.mean([arrays.point(f"{_SIDE[limb]}_{name}") for name in names], axis=0)
             share = float(np.isfinite(points).all(1).mean())
-            if share > most + 0.15:  # a second choice has to be seen clearly more often
+            # A second choice has to be seen clearly more often; a subject may be in view for a small part of a clip.
+            if share > (0.0 if best is None else most + 0.15):
                 best, most = points, share
     return best
 
@@ -192,7 +193,7 @@ def _trunk(arrays: TrackArrays, skeleton: Skeleton) -> Points | None:
         if all(arrays.has(name) for name in names):
             points = np.mean([arrays.point(name) for name in names], axis=0)
             share = float(np.isfinite(points).all(1).mean())
-            if share > most + 0.1:
+            if share > (0.0 if best is None else most + 0.1):
                 best, most = points, share
     if best is not None:
         return best

@@ -112,6 +112,20 @@ def test_a_start_from_standing_is_left_out(walker) -> None:
     assert gait.window_s[0] > 1.0
 
 
+@pytest.mark.parametrize("skeleton", ["quadruped", "person"])
+def test_a_subject_in_view_for_a_tenth_of_a_clip_is_measured_there(walker, skeleton: str) -> None:
+    person = {"phases": {"L": 0.0, "R": 0.5}, "duty": 0.62, "hertz": 0.9} if skeleton == "person" else {}
+    track, arrays = walker(skeleton=skeleton, seconds=40.0, **person).track()
+    gone = (np.arange(arrays.num_frames) >= 120)[:, None]
+    seen = replace(
+        arrays, x_px=np.where(gone, np.nan, arrays.x_px), y_px=np.where(gone, np.nan, arrays.y_px),
+        confidence=np.where(gone, 0.0, arrays.confidence),
+    )  # fmt: skip
+    gait = describe_gait(track, seen)
+    assert gait.gait == ("walk" if person else "trot") and gait.window_s[1] <= 4.1
+    assert assess(track, seen, gait).verdict != "refuse"
+
+
 def _numbers(gait) -> np.ndarray:
     return np.array([gait.stride_frequency_hz, gait.speed_leg_lengths_s, *gait.duty_factor.values()])
 
