@@ -15,6 +15,7 @@ from video2reward.agent.budget import Bill, Purse, limits_for
 from video2reward.agent.decide import best_of
 from video2reward.agent.finish import finish, is_complete, with_report
 from video2reward.agent.folder import RunFolder
+from video2reward.agent.interrupt import INTERRUPTED, heard
 from video2reward.agent.kept import KeptAnswers
 from video2reward.agent.lease import lease
 from video2reward.agent.looking import Critic, make_critic
@@ -117,10 +118,11 @@ def resume(
         if missing:
             tell("unprotected", missing=missing)
         try:
-            decision = run_graph(nodes, request)["decision"]
+            with heard(run):
+                decision = run_graph(nodes, request)["decision"]
         except KeyboardInterrupt:
             stop_workers(run)
-            decision = _stopped(nodes, "It was interrupted from the keyboard.")
+            decision = _stopped(nodes, INTERRUPTED)
         except V2RError:
             raise
         except Exception as error:

@@ -291,3 +291,26 @@ def test_a_language_model_runs_through_the_same_nodes_and_its_tokens_are_counted
     (spent,) = events(tmp_path / "run", "author")
     # Two answers of 1000 + 100 tokens each; the server that failed sent no bill.
     assert spent["tokens"] == 2200 and spent["calls"] == 2
+
+
+@pytest.fixture
+def interrupts():
+    """Python's own way with Ctrl-C, whatever runs the tests has set."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    signal.signal(signal.SIGINT, before)
+
+
+def test_an_interrupt_that_a_library_swallows_ends_the_run_all_the_same(tmp_path, interrupts):
+    class Deaf(FakeTools):
+        def judge(self, *asked):
+            try:
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(1.0)
+            except KeyboardInterrupt:
+                return super().judge(*asked)
+            raise AssertionError("nobody was interrupted")
+
+    result = start(request(tmp_path / "run", laps=5, candidates=1), tools=Deaf(gsi=lambda *_: 0.5), author=FakeAuthor())
+    assert (result.status, result.laps) == ("stopped", 1) and "interrupted from the keyboard" in result.stop_reason

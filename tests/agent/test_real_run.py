@@ -68,7 +68,7 @@ def test_ctrl_c_ends_the_workers_and_says_how_far_it_came(tmp_path, command):
     asked = [*program, "run", *CLIP, "--robot", "go1", "--out", str(run)]
     process = subprocess.Popen(asked, env=env, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
     deadline = time.monotonic() + 300
-    while not list(run.glob("attempts/*/progress.jsonl")):
+    while not list(run.glob("attempts/*/worker/progress.jsonl")):
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.2)
     process.send_signal(signal.SIGINT)
