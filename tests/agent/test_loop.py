@@ -293,15 +293,6 @@ def test_a_language_model_runs_through_the_same_nodes_and_its_tokens_are_counted
     assert spent["tokens"] == 2200 and spent["calls"] == 2
 
 
-@pytest.fixture
-def interrupts():
-    """Python's own way with Ctrl-C, whatever runs the tests has set."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    signal.signal(signal.SIGINT, before)
-
-
 def test_an_interrupt_that_a_library_swallows_ends_the_run_all_the_same(tmp_path, interrupts):
     class Deaf(FakeTools):
         def judge(self, *asked):

@@ -62,7 +62,7 @@ def test_the_example_is_killed_resumed_and_passes(tmp_path, command):
 
 
 @pytest.mark.slow
-def test_ctrl_c_ends_the_workers_and_says_how_far_it_came(tmp_path, command):
+def test_ctrl_c_ends_the_workers_and_says_how_far_it_came(tmp_path, command, interrupts):
     program, env = command
     run = tmp_path / "run"
     asked = [*program, "run", *CLIP, "--robot", "go1", "--out", str(run)]
