@@ -1,7 +1,8 @@
 # make demo    set everything up, then turn the example clip into a trotting robot
 # make test    set everything up, then run the fast tests
 #
-# TORCH_INDEX=URL   where pip shall take torch from, for a machine whose default index serves only CUDA builds
+# A torch that is in .venv already stays: put a CPU build there first where pip would bring a CUDA one.
+#
 # PYTHON=python3.12 the interpreter to make the environment from (3.11 or newer)
 
 PYTHON ?= python3
@@ -18,7 +19,7 @@ endif
 setup: $(VENV)/.ready
 
 $(VENV)/.ready: setup.sh pyproject.toml constraints.txt
-	PYTHON=$(PYTHON) VENV=$(VENV) TORCH_INDEX=$(TORCH_INDEX) sh setup.sh
+	PYTHON=$(PYTHON) VENV=$(VENV) sh setup.sh
 	touch $@
 
 demo: setup

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Make the environment: torch first (a CPU build where there is one), the rest at the tested versions, then what is
+# Make the environment: torch first (a build that is there already stays), the rest at the tested versions, then what is
 # nice to have. Called by `make setup`; safe to run again.
 set -eu
 PYTHON=${PYTHON:-python3}
@@ -21,8 +21,7 @@ torch_build() { "$VENV/bin/python" -c 'import torch; print(torch.__version__, to
 before=$(torch_build)
 if [ "$before" = none ]; then
     say "Installing torch"
-    # shellcheck disable=SC2086
-    pip install -q -c constraints.txt ${TORCH_INDEX:+--index-url "$TORCH_INDEX"} torch
+    pip install -q -c constraints.txt torch
     before=$(torch_build)
 fi
 
