@@ -63,8 +63,9 @@ def _prior(prior: PriorReward, *, whole: bool, brief: bool = False) -> str:
         lines += [f"- advice: {advice}" for advice in critique.advice[: _SHORT_FINDINGS if brief else _MOST_FINDINGS]]
     if (run := attempt.training) and not brief:
         means = ", ".join(f"{name} {value:+.3f}" for name, value in run.term_means.items())
-        ended = f"; ended as {run.status}: {run.reason}" if run.status != "ok" else ""
-        lines.append(f"Trained for {run.env_steps} steps{ended}. Mean of weight x term at the end: {means or '?'}.")
+        lines.append(
+            f"Trained for {run.env_steps} steps{run.ending}. Mean of weight x term at the end: {means or '?'}."
+        )
     lines += [f"- the trial remarked: {remark}" for remark in attempt.program.remarks]
     if whole:
         lines.append(f"```python\n{_terms_alone(prior.reward)}\n```")

@@ -126,8 +126,7 @@ def about(run: Path, which: int | str) -> str:
         return "\n".join([*lines, f"It was refused and never trained: {attempt.program.reason}"])
     lines.append("terms: " + ", ".join(f"{name} {weight:g}" for name, weight in attempt.program.terms.items()))
     if training := attempt.training:
-        ended = "" if training.status == "ok" else f", {training.status}: {training.reason}"
-        lines.append(f"trained {training.env_steps:,} steps in {training.wall_s:.0f} s{ended}")
+        lines.append(f"trained {training.env_steps:,} steps in {training.wall_s:.0f} s{training.ending}")
     if critique := attempt.critique:
         lines.append(critique.verdict)
         lines += [f"  gate {gate.name} FAILED: {gate.sentence}" for gate in critique.gates if not gate.passed]

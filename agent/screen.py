@@ -8,6 +8,7 @@ from types import TracebackType
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+from video2reward.memory.records.training import how_it_ended
 from video2reward.sim.config import robot_title
 
 _PLAIN_EVERY_S = 15.0
@@ -104,7 +105,7 @@ def line_of(kind: str, f: dict) -> str:
         what = f["rationale"] if f["status"] == "ok" else f"refused: {f['reason']}"
         return f"{f['attempt']:<9} {what}"
     if kind == "trained":
-        ended = "" if f["status"] == "ok" else f", {f['status']}: {f['reason']}"
+        ended = how_it_ended(f["status"], f["reason"])
         return f"{f['attempt']:<9} trained {f['env_steps']:,} steps in {f['wall_s']:.0f} s{ended}"
     if kind in ("judged", "confirmed"):
         passed = "passes" if f["passed"] else "fails"

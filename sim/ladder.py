@@ -50,21 +50,21 @@ class Ladder:
 
     def __init__(self, env: LocomotionEnv, ppo: LeanPPO, rate_floor: float) -> None:
         self._env, self._ppo, self._rate_floor = env, ppo, rate_floor
-        self._taken: list[str] = []
-        self._taken_at = 0
+        self.taken: list[str] = []
+        self.taken_at = 0  # environment steps
         self._command_from: int | None = None
 
     def climb(self, rows: Sequence[dict], env_steps: int) -> str:
         """Look at the rows so far; return the sentence of the rung that was taken, or ""."""
         self._raise_command(env_steps)
-        if env_steps - self._taken_at < PATIENCE_ENV_STEPS or len(rows) < 2 * WINDOW:
+        if env_steps - self.taken_at < PATIENCE_ENV_STEPS or len(rows) < 2 * WINDOW:
             return ""
-        rung = next_rung(read_sign(rows, self._env.target.speed_m_s), self._taken, self._rate_floor)
+        rung = next_rung(read_sign(rows, self._env.target.speed_m_s), self.taken, self._rate_floor)
         if not rung:
             return ""
         name, sentence = rung
-        self._taken.append(name)
-        self._taken_at = env_steps
+        self.taken.append(name)
+        self.taken_at = env_steps
         if name == "reference":
             self._env.config = replace(self._env.config, reference_init=_REFERENCE_SHARE)
         elif name == "costs":

@@ -43,3 +43,15 @@ class TrainingRun(StoredRecord):
     metrics: dict[str, float] = Field(default_factory=dict)
     term_means: dict[str, float] = Field(default_factory=dict)
     rungs: tuple[str, ...] = Field((), description="what the worker changed on its own, when, and why")
+
+    @property
+    def ending(self) -> str:
+        """Return how it ended, to follow what it did, or "" where it ran to its end and there is nothing to say."""
+        return how_it_ended(self.status, self.reason)
+
+
+def how_it_ended(status: str, reason: str) -> str:
+    """Return the words for a training's status and reason: "; given up at …", ", diverged: …", or ""."""
+    if status != "ok":
+        return f", {status}: {reason}"
+    return f"; {reason}" if reason else ""

@@ -119,10 +119,12 @@ def stand(s: RewardState) -> Tensor:
     speed = s.base_lin_vel_b.square().sum(-1) + 0.1 * s.joint_vel.square().mean(-1)
     return torch.exp(-speed / 0.5) * s.feet_contact.mean(-1)
 ''')
-    spec = TrainingSpec(attempt="stand", reward="reward.py", target=TARGET, seed=3, max_env_steps=420_000)
+    spec = TrainingSpec(attempt="stand", reward="reward.py", target=TARGET, seed=3, max_env_steps=600_000)
     run = train(spec, tmp_path)
     assert run.status == "ok"
     # The curves show a robot that does not do what the target says, and rungs were taken ...
     assert run.rungs
+    # ... until the rest of its steps was left to the next candidate ...
+    assert run.reason.startswith("given up at ") and run.env_steps < 600_000
     # ... and yet it stands: it was paid for nothing else.
-    assert abs(run.metrics["speed_m_s"]) < 0.08 and run.metrics["fall_rate_per_min"] < 1.0
+    assert abs(run.metrics["speed_m_s"]) < 0.08 and run.metrics["fall_rate_per_min"] < 3.0
