@@ -26,7 +26,7 @@ if [ "$before" = none ]; then
 fi
 
 say "Installing video2reward and what it needs"
-pip install -q -c constraints.txt -e ".[people,test]"
+pip install -q -c constraints.txt -e ".[bench,people,test]"
 # mediapipe brings an OpenCV that wants a display library; the headless build of the same version takes its place.
 pip install -q -c constraints.txt --no-deps --force-reinstall opencv-python-headless
 

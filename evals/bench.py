@@ -1,7 +1,7 @@
 """`video2reward bench`: print the figures this project claims, measured on this machine, now.
 
-    speed    raw MuJoCo stepping against our whole learning loop and rsl-rl's own runner, medians of three
-    race     seconds of training until a policy passes the gates, ours against rsl-rl's runner, three seeds
+    speed    raw MuJoCo stepping against our whole learning loop, rsl-rl's own runner and stable-baselines3's PPO
+    race     seconds of training until a policy passes the gates, ours against those two, three seeds
     runs     clips from the command to the verdict: status, first pass, wall time, similarity, peak memory
 
 Clips that may not be shipped are taken from the folder that V2R_CLIPS names and are left out, aloud, without it.
@@ -25,7 +25,7 @@ import time
 from importlib import metadata
 from pathlib import Path
 
-from video2reward.evals.race import Lap, race, runner_steps_per_s
+from video2reward.evals.race import SB3_MISSING, Lap, has_sb3, race, runner_steps_per_s, sb3_steps_per_s
 from video2reward.memory.records import Record, RunResult
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -71,7 +71,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def machine() -> str:
     """Name the machine and the versions that the figures hang on."""
-    versions = ", ".join(f"{name} {metadata.version(name)}" for name in ("mujoco", "torch", "rsl-rl-lib"))
+    names = ["mujoco", "torch", "rsl-rl-lib"] + (["stable-baselines3"] if has_sb3() else [])
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in names)
     return f"{platform.platform()}, {os.cpu_count()} cores, Python {platform.python_version()}, {versions}"
 
 
@@ -85,14 +86,16 @@ def as_markdown(rates: list[dict[str, object]], laps: list[Lap], trials: list[Tr
     if rates:
         lines += [
             "",
-            "Environment steps a second, medians of three: MuJoCo alone against the whole learning loop, ours and "
-            "that of rsl-rl's own runner.",
+            "Environment steps a second, medians of three: MuJoCo alone against the whole learning loop, ours, that of "
+            "rsl-rl's own runner and that of stable-baselines3's PPO.",
             "",
-            "| robot | environments | threads | MuJoCo alone | whole loop | share | rsl-rl's runner |",
-            "|---|---|---|---|---|---|---|",
+            "| robot | environments | threads | MuJoCo alone | whole loop | share | rsl-rl's runner "
+            "| stable-baselines3 |",
+            "|---|---|---|---|---|---|---|---|",
             *(
                 f"| {row['robot']} | {row['num_envs']} | {row['threads']} | {row['raw']:,.0f} | {row['loop']:,.0f} "
-                f"| {row['loop'] / row['raw']:.2f} | {row['runner']:,.0f} |"
+                f"| {row['loop'] / row['raw']:.2f} | {row['runner']:,.0f} "
+                f"| {SB3_MISSING if row['sb3'] is None else format(row['sb3'], ',.0f')} |"
                 for row in rates
             ),
         ]
@@ -109,6 +112,7 @@ def as_markdown(rates: list[dict[str, object]], laps: list[Lap], trials: list[Tr
                 f"| {lap.first_pass_steps or 0:,} |"
                 for lap in laps
             ),
+            *([] if any(lap.learner == "sb3" for lap in laps) else [f"| sb3 | - | {SB3_MISSING} | - | - |"]),
         ]
     if trials:
         lines += [
@@ -134,18 +138,24 @@ def speed(repeats: int = 3) -> list[dict[str, object]]:
 
     rows = []
     print(f"\n{'robot':8}{'envs':>6}{'threads':>9}{'raw':>12}{'whole loop':>12}{'share':>8}{'rsl-rl':>12}"
-          "   env-steps/s")  # fmt: skip
+          f"{'sb3':>12}   env-steps/s")  # fmt: skip
     for robot in ROBOTS.values():
         for num_envs, num_threads in ((128, 1), (128, 2), (256, 2)):
             raw = statistics.median(_raw_steps_per_s(robot, num_envs, num_threads) for _ in range(repeats))
             loop = statistics.median(_loop_steps_per_s(robot, num_envs, num_threads) for _ in range(repeats))
             runner = statistics.median(runner_steps_per_s(robot, num_envs, num_threads) for _ in range(repeats))
+            sb3 = None
+            if has_sb3():
+                sb3 = statistics.median(sb3_steps_per_s(robot, num_envs, num_threads) for _ in range(repeats))
             rows.append({"robot": robot.name, "num_envs": num_envs, "threads": num_threads, "raw": raw, "loop": loop,
-                         "runner": runner})  # fmt: skip
+                         "runner": runner, "sb3": sb3})  # fmt: skip
             print(
-                f"{robot.name:8}{num_envs:6}{num_threads:9}{raw:12,.0f}{loop:12,.0f}{loop / raw:8.2f}{runner:12,.0f}",
+                f"{robot.name:8}{num_envs:6}{num_threads:9}{raw:12,.0f}{loop:12,.0f}{loop / raw:8.2f}{runner:12,.0f}"
+                f"{'-' if sb3 is None else format(sb3, ',.0f'):>12}",
                 flush=True,
             )
+    if not has_sb3():
+        print(f"sb3: {SB3_MISSING}")
     return rows
 
 

@@ -1,12 +1,14 @@
-"""Our worker against rsl-rl's own `OnPolicyRunner` on the same environment, reward and settings: speed, time to pass.
+"""Our worker against rsl-rl's `OnPolicyRunner` and stable-baselines3's PPO: speed, and seconds until a policy passes.
 
-The runner is used as it comes: its networks, its PPO, its logging; only the numbers (network sizes, epochs, KL, …) are
-ours, which favours it. Checkpoints of both are judged alike; the clock stands still while one is written.
+Environment, reward and settings are the same. The others are used as they come: their networks, PPO and logging; only
+the numbers (network sizes, epochs, KL, …) are ours, which favours them. All checkpoints are judged alike; the clock
+stands still while one is written.
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import io
 import statistics
 import tempfile
@@ -24,7 +26,8 @@ from video2reward.sim.config import RobotConfig, robot_config
 from video2reward.tools.train_policy import train_policies
 from video2reward.tools.write_reward import compose
 
-RACE_CASE, RACE_ENV_STEPS = "go1-trot", 450_000
+RACE_CASE, RACE_ENV_STEPS, RACE_ENVS = "go1-trot", 450_000, 128
+SB3_MISSING = "not installed (pip install 'video2reward[bench]')"
 
 
 class Lap(Record):
@@ -45,13 +48,14 @@ class _Kept:
 
 
 def race(seeds: int = 3) -> list[Lap]:
-    """Train the Go1's trot with both learners, turn by turn, and print how long each took to pass the gates."""
+    """Train the Go1's trot with every learner, turn by turn, and print how long each took to pass the gates."""
     case = next(case for case in synthetic_cases() if case.name == RACE_CASE)
+    learners = {"ours": _ours, "rsl-rl": _runner} | ({"sb3": _sb3} if has_sb3() else {})
     laps: list[Lap] = []
     print(f"\n{'learner':12}{'seed':>6}{'env-steps/s':>14}{'first pass':>12}{'after steps':>13}")
     with tempfile.TemporaryDirectory(prefix="video2reward-race-") as scratch:
         for seed in range(1, seeds + 1):
-            for name, learn in (("ours", _ours), ("rsl-rl", _runner)):
+            for name, learn in learners.items():
                 lap = learn(case, seed, Path(scratch) / f"{name}-{seed}")
                 laps.append(lap)
                 passed = "never" if lap.first_pass_s is None else f"{lap.first_pass_s:.1f} s"
@@ -59,23 +63,47 @@ def race(seeds: int = 3) -> list[Lap]:
                     f"{name:12}{seed:6}{lap.env_steps_per_s:14,.0f}{passed:>12}{lap.first_pass_steps or 0:13,}",
                     flush=True,
                 )
-    for name in ("ours", "rsl-rl"):
-        seconds = [lap.first_pass_s or float("inf") for lap in laps if lap.learner == name]
-        print(f"{name:12}median {statistics.median(seconds):.1f} s to the first policy that passes")
+    for name in learners:
+        seconds = statistics.median(lap.first_pass_s or float("inf") for lap in laps if lap.learner == name)
+        took = "does not pass" if seconds == float("inf") else f"{seconds:.1f} s to the first policy that passes"
+        print(f"{name:12}median {took}")
+    if "sb3" not in learners:
+        print(f"{'sb3':12}{SB3_MISSING}")
     return laps
+
+
+def has_sb3() -> bool:
+    """Say whether stable-baselines3 is installed; it is an extra."""
+    return importlib.util.find_spec("stable_baselines3") is not None
 
 
 def runner_steps_per_s(robot: RobotConfig, num_envs: int, num_threads: int, num_iterations: int = 10) -> float:
     """Return how fast rsl-rl's runner goes round its whole loop."""
-    name = "go1-trot" if robot.kind == "quadruped" else "g1-walk"
-    case = next(case for case in synthetic_cases() if case.name == name)
     with tempfile.TemporaryDirectory() as scratch:
-        runner = _make_runner(case, 0, Path(scratch), num_envs, num_threads)
+        runner = _make_runner(_make_env(_easy(robot), 0, Path(scratch), num_envs, num_threads))
         _quietly(lambda: runner.learn(2, init_at_random_ep_len=True))
         begun = time.perf_counter()
         _quietly(lambda: runner.learn(num_iterations))
         seconds = time.perf_counter() - begun
     return num_envs * runner.cfg["num_steps_per_env"] * num_iterations / seconds
+
+
+def sb3_steps_per_s(robot: RobotConfig, num_envs: int, num_threads: int, num_iterations: int = 10) -> float:
+    """Return how fast stable-baselines3's PPO goes round its whole loop."""
+    from video2reward.evals.sb3 import learn_on, make_sb3
+
+    with tempfile.TemporaryDirectory() as scratch:
+        model = make_sb3(_make_env(_easy(robot), 0, Path(scratch), num_envs, num_threads), 0)
+        learn_on(model, 2)
+        begun = time.perf_counter()
+        learn_on(model, num_iterations)
+        seconds = time.perf_counter() - begun
+    return num_envs * model.n_steps * num_iterations / seconds
+
+
+def _easy(robot: RobotConfig) -> Case:
+    name = "go1-trot" if robot.kind == "quadruped" else "g1-walk"
+    return next(case for case in synthetic_cases() if case.name == name)
 
 
 def _ours(case: Case, seed: int, folder: Path) -> Lap:
@@ -94,23 +122,50 @@ def _ours(case: Case, seed: int, folder: Path) -> Lap:
 def _runner(case: Case, seed: int, folder: Path) -> Lap:
     from video2reward.sim.learner import save_checkpoint
 
-    runner = _make_runner(case, seed, folder, 128, 2)
-    steps_each = 128 * runner.cfg["num_steps_per_env"]
+    env = _make_env(case, seed, folder, RACE_ENVS, 2)
+    runner = _make_runner(env)
+
+    def learn(first: bool) -> None:
+        _quietly(lambda: runner.learn(1, init_at_random_ep_len=first))
+
+    def keep(path: Path, env_steps: int) -> None:
+        save_checkpoint(path, runner.alg, robot=env.robot, env_steps=env_steps)
+
+    return _timed("rsl-rl", case, seed, folder, learn, keep)
+
+
+def _sb3(case: Case, seed: int, folder: Path) -> Lap:
+    from video2reward.evals.sb3 import learn_on, make_sb3, save_as_ours
+
+    env = _make_env(case, seed, folder, RACE_ENVS, 2)
+    model = make_sb3(env, seed)
+    return _timed(
+        "sb3", case, seed, folder, lambda first: learn_on(model, 1),
+        lambda path, env_steps: save_as_ours(path, model, env, env_steps),
+    )  # fmt: skip
+
+
+def _timed(
+    learner: str, case: Case, seed: int, folder: Path, learn: Callable[[bool], None], keep: Callable[[Path, int], None]
+) -> Lap:
+    """Learn batch by batch in this process; `learn` is told which is the first, `keep` writes a checkpoint."""
+    from video2reward.sim.learner import PpoConfig
+
+    steps_each = RACE_ENVS * PpoConfig().num_steps
     kept: list[_Kept] = []
     done, wall_s = 0, 0.0
     while done < RACE_ENV_STEPS:
         begun = time.perf_counter()
-        first = done == 0
-        _quietly(lambda first=first: runner.learn(1, init_at_random_ep_len=first))
+        learn(done == 0)
         wall_s += time.perf_counter() - begun
         done += steps_each
         if done // KEEP_EVERY_STEPS > (done - steps_each) // KEEP_EVERY_STEPS:
             path = folder / f"policy-{done:010d}.pt"
-            save_checkpoint(path, runner.alg, robot=runner.env.robot, env_steps=done)
+            keep(path, done)
             kept.append(_Kept(done, wall_s, path))
     passed = next((item for item in kept if quick_verdict(item.policy, case, seed).passed), None)
     return Lap(
-        learner="rsl-rl",
+        learner=learner,
         seed=seed,
         env_steps_per_s=done / wall_s,
         first_pass_s=passed.wall_s if passed else None,
@@ -118,12 +173,11 @@ def _runner(case: Case, seed: int, folder: Path) -> Lap:
     )
 
 
-def _make_runner(case: Case, seed: int, folder: Path, num_envs: int, num_threads: int):
+def _make_env(case: Case, seed: int, folder: Path, num_envs: int, num_threads: int):
+    """Return the environment that a learner of somebody else's is given, with the offline author's reward."""
     import torch
-    from rsl_rl.runners import OnPolicyRunner
     from video2reward.sim.env import LocomotionEnv
     from video2reward.sim.guard import load_guarded
-    from video2reward.sim.learner import PpoConfig
 
     torch.set_num_threads(1)
     torch.manual_seed(seed)
@@ -132,7 +186,13 @@ def _make_runner(case: Case, seed: int, folder: Path, num_envs: int, num_threads
     draft = OfflineAuthor().propose(AuthorBrief(target=case.target, lap=1), 1, 0)[0]
     (folder / "reward.py").write_text(compose(draft, case.target))
     terms = load_guarded(folder / "reward.py", robot)
-    env = LocomotionEnv(robot, case.target, num_envs=num_envs, num_threads=num_threads, seed=seed, terms=terms)
+    return LocomotionEnv(robot, case.target, num_envs=num_envs, num_threads=num_threads, seed=seed, terms=terms)
+
+
+def _make_runner(env):
+    from rsl_rl.runners import OnPolicyRunner
+    from video2reward.sim.learner import PpoConfig
+
     cfg = PpoConfig()
     network = {"class_name": "MLPModel", "hidden_dims": list(cfg.hidden_dims), "activation": "elu",
                "obs_normalization": True}  # fmt: skip
