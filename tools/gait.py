@@ -19,6 +19,7 @@ from video2reward.tools.contact import (
     Going,
     backward_speed,
     contact_by_stance,
+    even_in_pairs,
     find_contact,
 )
 from video2reward.tools.cycle import PHASE_GRID, Stride, apart, find_stride, mean_cycle, turn
@@ -92,6 +93,8 @@ def describe_gait(track: KeypointTrack, arrays: TrackArrays) -> GaitDescriptor:
     if by_stance:
         contacts = {limb: contact_by_stance(foot, going) for limb, foot in feet.items()}
         notes.append("no contact with the ground is plain: touchdowns follow from the middles of the stances")
+    elif track.sides_sure is not None:
+        contacts = even_in_pairs(contacts)
     reference = next(iter(contacts))
     zero = contacts[reference].touchdown
     phases = {limb: turn(contact.touchdown - zero) for limb, contact in contacts.items()}
