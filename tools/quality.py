@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from video2reward.memory.records import BIPED_LIMBS, QUADRUPED_LIMBS, GaitDescriptor, KeypointTrack, QualityReport
+from video2reward.tools.clean import runs_of
 from video2reward.tools.gait import GRAVITY_M_S2, SIDES_PLAIN, SIDES_SURE
 from video2reward.tools.track import TrackArrays
 
@@ -17,8 +19,8 @@ MIN_PERIODICITY = 0.35
 _WEAK_PERIODICITY = 0.65
 LYING_RAD = 0.9
 _SLOWED = 1.6
-_TURNED_AWAY = 0.6
-"""A body this much shorter at one time than at another has turned by half a right angle and more."""
+_TURNED_AWAY = 0.8
+"""A body that looks this much shorter at one time than at another has turned by 37 degrees: that is their cosine."""
 _TURN_S = 1.0
 _FEWEST_IN_A_STRIDE = 4
 """With fewer pictures a second, their median is that of a moment and not of a stride."""
@@ -99,9 +101,10 @@ def assess(track: KeypointTrack, arrays: TrackArrays, gait: GaitDescriptor | Non
     elif _turns(track, arrays):
         refuse.append("the subject turns round within the clip.")
         advice.append("Cut the clip to where it goes one way.")
-    elif (least := _foreshortened(track, arrays)) < _TURNED_AWAY:
-        refuse.append(f"the subject turns: its body looks {least:.0%} as long at one end of the clip as at the other.")
-        advice.append("Cut the clip to where it goes straight on, seen from the side.")
+    elif (straight := _straightest(track, arrays)).least < _TURNED_AWAY:
+        when = f"before {straight.start_s:.1f} s" if straight.start_s > 0 else f"from {straight.stop_s:.1f} s on"
+        refuse.append(f"the subject turns: {when} its body looks only {straight.least:.0%} as long as at other times.")
+        advice.append(f"Cut the clip to {straight.start_s:.1f} to {straight.stop_s:.1f} s, where it goes straight on.")
     if view == "front_or_back":
         refuse.append("the subject is seen from the front or back, where strides cannot be measured.")
         advice.append("Film from the side.")
@@ -205,23 +208,43 @@ def _turns(track: KeypointTrack, arrays: TrackArrays) -> bool:
     return min((ahead > 0).mean(), (ahead < 0).mean()) > 0.25
 
 
-def _foreshortened(track: KeypointTrack, arrays: TrackArrays) -> float:
-    """Return how long the trunk looks for its height where it looks shortest, against where it looks longest.
+@dataclass(frozen=True)
+class _Straight:
+    """The stretch in which a body is seen at its longest, and what share of that it measures at its shortest."""
+
+    least: float
+    start_s: float = 0.0
+    stop_s: float = 0.0
+
+
+def _straightest(track: KeypointTrack, arrays: TrackArrays) -> _Straight:
+    """Find where the animal looks as long as it ever does for its height, trunk or box, and how short it comes to look.
 
     A body that turns away from the side view by an angle looks cos(angle) as long; one that comes nearer looks larger
-    every way. Medians over a second pass over what a trunk does within a stride.
+    every way. Medians over a second pass over what a trunk does within a stride; the box bears witness against points
+    that are mistaken, the trunk against a head or a tail that is raised.
     """
-    if track.skeleton != "quadruped":
-        return 1.0
+    span = round(_TURN_S * track.fps)
+    if track.skeleton != "quadruped" or span < _FEWEST_IN_A_STRIDE:
+        return _Straight(1.0)
     front, rear = _middle(arrays, ("shoulder", "withers", "neck")), _middle(arrays, ("hip", "tail_base"))
     height = _middle(arrays, ("paw",))[:, 1] - np.fmin(front[:, 1], rear[:, 1])
-    ratio = np.abs(front[:, 0] - rear[:, 0]) / np.where(height > 0, height, np.nan)
-    ratio = ratio[np.isfinite(ratio)]
-    span = round(_TURN_S * track.fps)
-    if span < _FEWEST_IN_A_STRIDE or len(ratio) < 2 * span:
-        return 1.0
-    means = [float(np.median(ratio[start : start + span])) for start in range(0, len(ratio) - span + 1, span // 2)]
-    return min(means) / max(max(means), 1e-9)
+    trunk = np.abs(front[:, 0] - rear[:, 0]) / np.where(height > 0, height, np.nan)
+    box = arrays.box_px[:, 2] / np.where(arrays.box_px[:, 3] > 0, arrays.box_px[:, 3], np.nan)
+    known = np.flatnonzero(np.isfinite(trunk) & np.isfinite(box))
+    if len(known) < 2 * span:
+        return _Straight(1.0)
+    starts = np.arange(0, len(known) - span + 1, span // 2)
+    length = np.array([[np.median(one[known[at : at + span]]) for at in starts] for one in (trunk, box)])
+    share = (length / np.maximum(length.max(1, keepdims=True), 1e-9)).max(0)
+    runs = runs_of(share >= _TURNED_AWAY)
+    run = max(runs, key=lambda one: one.stop - one.start)
+    middles = known[starts + span // 2] / track.fps
+    return _Straight(
+        float(share.min()),
+        0.0 if run.start == 0 else float(middles[run.start]),
+        arrays.num_frames / track.fps if run.stop == len(starts) else float(middles[run.stop - 1]),
+    )
 
 
 def _middle(arrays: TrackArrays, ends: tuple[str, ...]) -> np.ndarray:

@@ -145,16 +145,27 @@ def test_a_subject_seen_from_the_front_or_turning_round_is_refused(walker) -> No
     assert any("turns round" in reason for reason in assess(track, turning, gait).reasons)
 
 
-def test_a_subject_that_turns_away_from_the_side_view_is_refused(walker) -> None:
+@pytest.mark.parametrize("last, says", [(True, "from 2.5 s on its body looks"), (False, "before 2.5 s its body looks")])
+def test_a_subject_that_turns_away_from_the_side_view_is_refused_with_the_moment(walker, last: bool, says: str) -> None:
     track, arrays = walker().track()
     gait = describe_gait(track, arrays)
+    # It turns by 60 degrees in the third second of five, by 37 (their cosine is 0.8) after 2.6 s or up to 2.4 s.
+    turned_rad = np.clip(np.arange(arrays.num_frames) / 30 - 2.0, 0, 1) * np.pi / 3
+    shorter = np.cos(turned_rad if last else turned_rad[::-1])
     middle = arrays.x_px.mean(1, keepdims=True)
-    turning_rad = np.linspace(0.0, 1.1, arrays.num_frames)[:, None]  # cos 1.1 = 0.45
-    turning = replace(arrays, x_px=middle + np.cos(turning_rad) * (arrays.x_px - middle))
+    box = arrays.box_px * np.stack([np.ones(150), np.ones(150), shorter, np.ones(150)], axis=1)
+    turning = replace(arrays, x_px=middle + shorter[:, None] * (arrays.x_px - middle), box_px=box)
     report = assess(track, turning, gait)
     assert report.verdict == "refuse"
-    assert any("the subject turns: its body looks" in reason for reason in report.reasons)
+    assert any(says in reason for reason in report.reasons), report.reasons
     assert any("straight on" in advice for advice in report.advice)
+
+
+def test_a_subject_that_raises_its_head_does_not_turn(walker) -> None:
+    track, arrays = walker().track()
+    box = arrays.box_px * np.where(np.arange(150) < 75, 1.0, 0.7)[:, None] ** [0, 0, 1, 0]
+    report = assess(track, replace(arrays, box_px=box), describe_gait(track, arrays))
+    assert report.verdict == "ok", report.reasons
 
 
 def test_a_subject_that_the_network_saw_turn_round_is_refused_with_the_moment(walker) -> None:
