@@ -20,7 +20,7 @@ _POSE_WEIGHTS = {
     "quadruped": {"roll": 1.0, "yaw": 1.0, "hip": 0.3, "pitch": 0.1},
     "biped": {"roll": 4.0, "yaw": 4.0, "hip": 0.1, "pitch": 0.1},
 }
-"""By the way a joint turns; `hip` is a leg's first pitch joint."""
+"""By the way a joint turns; `hip` is the joint that swings a leg: its first pitch joint, or a sprawled leg's yaw."""
 _WEIGHTS = {
     "footfalls": 2.0,
     "speed": 1.0,
@@ -181,7 +181,8 @@ def _pose_weights(robot: RobotConfig) -> str:
     """Return how firmly each joint is held near the stance: the same for every leg, written once."""
     by_axis = _POSE_WEIGHTS[robot.kind]
     axes = robot.joint_axes[: robot.num_joints // robot.num_feet]
-    first = axes.index("pitch") if "pitch" in axes else -1
+    swings = "yaw" if robot.sprawled else "pitch"
+    first = axes.index(swings) if swings in axes else -1
     weights = tuple(by_axis["hip" if index == first else axis] for index, axis in enumerate(axes))
     return f"{weights!r} * {robot.num_feet}"
 

@@ -19,12 +19,13 @@ Axis = Literal["roll", "pitch", "yaw"]
 
 @dataclass(frozen=True)
 class RobotConfig:
-    """A legged robot. Joint tuples follow the order of the MJCF's actuators, foot tuples the order of `feet`.
+    """A legged robot. Joint tuples follow the order of the MJCF's joints and actuators, foot tuples that of `feet`.
 
     `name` is what `robot_config` finds it by: a robot of the package by its name, any other by the path of its card.
     `leg_length_m` is the standing height of the hip pitch axis over the ground: the L of Froude scaling. It and
     `standing_height_m` (the trunk's origin) were measured after two seconds of standing on soft gains; the `home` key,
     its joints not yet sagging, stands a little higher. That was on hard feet; rubber ones give by 5 mm.
+    `sprawled`: its legs stand out to the sides, as an insect's, and hinges that turn about the vertical swing them.
     """
 
     name: str
@@ -41,6 +42,7 @@ class RobotConfig:
     foot_radius_m: float
     contact_force_n: float
     control_hz: float = 50.0
+    sprawled: bool = False
     notes: tuple[str, ...] = ()
 
     @property

@@ -190,8 +190,9 @@ class _Leg:
             for j in reversed(chain)
             if model.jnt_type[j] == mujoco.mjtJoint.mjJNT_HINGE and model.joint(j).name in robot.joint_names
         ]
-        # A leg built askew has no pitch joints: then all that it has move its foot.
+        # A leg built askew has no pitch joints: then all that it has move its foot, to and fro about where it stands.
         pitch = [j for j in hinges if abs(data.xaxis[j][1]) > 0.9] or hinges
+        self._ahead_m = float(data.site_xpos[self.sole][0] - data.site_xpos[self.root][0]) if robot.sprawled else 0.0
         self.joints = [robot.joint_names.index(model.joint(j).name) for j in pitch]
         self._qpos = [int(model.jnt_qposadr[j]) for j in pitch]
         self._dofs = [int(model.jnt_dofadr[j]) for j in pitch]
@@ -202,8 +203,8 @@ class _Leg:
         driven = [model.actuator(robot.joint_names[j]).id for j in self.joints]
         strength = np.abs(model.actuator_forcerange[driven]).reshape(-1, 2).max(1, initial=0.0)
         self._strength = np.where(strength > 0.0, strength, np.inf)
-        # With three pitch joints the sole is kept level as well, where that costs no reach.
-        self._level = len(pitch) > 2
+        # With three pitch joints the sole is kept level as well, where that costs no reach; sprawled legs have points.
+        self._level = len(pitch) > 2 and not robot.sprawled
         self._home = data.qpos[self._qpos].copy()
 
     def follow(self, path: Floats, force_n: Floats) -> tuple[Floats, float, Floats]:
@@ -211,7 +212,7 @@ class _Leg:
 
         `path` is metres from the hip, at the sole's lower side; `force_n` (NUM_BINS,) presses up on the foot.
         """
-        path = path + np.array([0.0, self.robot.foot_radius_m])
+        path = path + np.array([self._ahead_m, self.robot.foot_radius_m])
         if not self.joints:
             return np.zeros((NUM_BINS, 0)), 0.0, np.zeros(0)
         angles, distance = np.zeros((NUM_BINS, len(self.joints))), np.zeros(NUM_BINS)

@@ -38,6 +38,8 @@ _DAMPING_S = 1.0 / 60.0
 _TORQUE = {"quadruped": 0.8, "biped": 0.6}
 """Torque limit over weight x leg length where the model states none: Go1's is 0.74, G1's 0.4 to 0.66."""
 _LEAST_ARMATURE = 0.005
+_LEAST_DAMPING_RATIO = 0.6
+"""Against its own armature alone a servo is damped at least so well, as Go1's is."""
 _ACTION_SCALE = {
     "quadruped": {"roll": 0.15, "pitch": 0.25, "yaw": 0.15},
     "biped": {"roll": 0.12, "pitch": 0.25, "yaw": 0.12},
@@ -74,6 +76,8 @@ def adopt(mjcf: Path, folder: Path) -> RobotInspection:
         names = ", ".join(model.joint(j).name or "?" for j in anatomy.held_joints[:6])
         more = f" and {len(anatomy.held_joints) - 6} more" if len(anatomy.held_joints) > 6 else ""
         notes.append(f"held still: {names}{more}")
+    if anatomy.sprawled:
+        notes.append("its legs stand out to the sides: hinges that turn about the vertical swing them")
     leg_m = _leg_length_m(model, anatomy, stance, feet)
     weight_n = float(model.body_subtreemass[anatomy.trunk]) * GRAVITY_M_S2
     folder.mkdir(parents=True, exist_ok=True)
@@ -189,7 +193,8 @@ def _drives(
                 ankle = anatomy.kind == "biped" and index > leg.joints.index(leg.knee_joint)
                 share = stiffer * _STIFFNESS[anatomy.kind] * (_ANKLE_STIFFNESS if ankle else 1.0)
                 kp = max(share * weight_times_leg, armature * (2.0 * math.pi * _LEAST_SERVO_HZ) ** 2)
-                kd = max(kp * _DAMPING_S, min(float(model.dof_damping[dof]), 0.05 * kp))
+                least_kd = 2.0 * _LEAST_DAMPING_RATIO * math.sqrt(kp * armature)
+                kd = max(kp * _DAMPING_S, min(float(model.dof_damping[dof]), 0.05 * kp), least_kd)
                 source.append("stiffness by weight and leg")
             drives[joint] = Drive(kp=kp, kd=kd, torque_limit=limit, armature=armature)
             sources[joint] = ", ".join(source)
@@ -224,7 +229,7 @@ def _torque_limit(model: mujoco.MjModel, joint: int, actuator: int | None) -> fl
 
 
 def _card(model, anatomy: Anatomy, stance, leg_m: float, feet, weight_n: float, notes: list[str]) -> RobotConfig:
-    joints = [(j, axis) for leg in anatomy.legs for j, axis in zip(leg.joints, leg.axes, strict=True)]
+    joints = anatomy.joints
     data = mujoco.MjData(model)
     data.qpos[:] = anatomy.rest
     for joint, angle in stance.items():
@@ -244,12 +249,13 @@ def _card(model, anatomy: Anatomy, stance, leg_m: float, feet, weight_n: float, 
         joint_names=tuple(model.joint(j).name for j, _ in joints),
         joint_axes=tuple(axis for _, axis in joints),
         default_joint_pos=tuple(stance[j] for j, _ in joints),
-        action_scale=tuple(_ACTION_SCALE[anatomy.kind][axis] for _, axis in joints),
+        action_scale=tuple(_ACTION_SCALE[anatomy.kind]["pitch" if anatomy.sprawled else axis] for _, axis in joints),
         leg_length_m=round(leg_m, 4),
         standing_height_m=round(height, 4),
         fall_height_m=round(_FALL_SHARE * height, 4),
         foot_radius_m=round(radius, 4),
         contact_force_n=round(max(_CONTACT_SHARE * weight_n, 0.05), 3),
+        sprawled=anatomy.sprawled,
         notes=tuple(notes),
     )
 

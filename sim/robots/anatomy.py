@@ -18,18 +18,25 @@ Axis = Literal["roll", "pitch", "yaw"]
 _REST_KEYS = ("home", "stand", "standing", "init", "default")
 _LOW = 0.25
 """An end belongs to a leg if it lies in the lowest quarter of the robot's height."""
+_ACROSS = 0.9
+"""A hinge lies across the trunk if so much of its axis points to the side."""
 _LEAST_APART = 0.05
 """Hips closer to the middle than this share of the larger spread have no side."""
 
 
 @dataclass(frozen=True)
 class Leg:
-    """One leg, by MuJoCo's ids: the bodies from the hip to the foot and the hinges that move them, in that order."""
+    """One leg, by MuJoCo's ids: the bodies from the hip to the foot and the hinges that move them, in that order.
+
+    A leg is `sprawled` if it stands out to its side, as an insect's: none of its hinges lies across the trunk, and a
+    vertical one swings it forward.
+    """
 
     name: str
     bodies: tuple[int, ...]
     joints: tuple[int, ...]
     axes: tuple[Axis, ...]
+    sprawled: bool = False
 
     @property
     def foot(self) -> int:
@@ -38,7 +45,8 @@ class Leg:
     @property
     def hip_joint(self) -> int:
         """The joint whose height is the leg's length: the first that swings it forward, else the first."""
-        return next((j for j, axis in zip(self.joints, self.axes, strict=True) if axis == "pitch"), self.joints[0])
+        swings = "yaw" if self.sprawled else "pitch"
+        return next((j for j, axis in zip(self.joints, self.axes, strict=True) if axis == swings), self.joints[0])
 
     @property
     def knee_joint(self) -> int:
@@ -61,6 +69,15 @@ class Anatomy:
     @property
     def kind(self) -> Literal["quadruped", "biped"]:
         return "quadruped" if len(self.legs) == 4 else "biped"
+
+    @property
+    def joints(self) -> list[tuple[int, Axis]]:
+        """All legs' hinges with their axes, in the order in which MuJoCo's qpos has them, whatever the legs' is."""
+        return sorted((j, axis) for leg in self.legs for j, axis in zip(leg.joints, leg.axes, strict=True))
+
+    @property
+    def sprawled(self) -> bool:
+        return all(leg.sprawled for leg in self.legs)
 
 
 def find_anatomy(model: mujoco.MjModel) -> Anatomy:
@@ -193,8 +210,10 @@ def _named(model: mujoco.MjModel, data: mujoco.MjData, trunk: int, chains: list[
         side = "L" if across[index] > 0 else "R"
         end = "" if len(chains) == 2 else "F" if hips[index, 0] > middle[0] else "R"
         joints = _hinges(model, chain)
-        axes = tuple(_axis_name(to_trunk @ data.xaxis[joint]) for joint in joints)
-        legs.append(Leg(end + side, tuple(chain), tuple(joints), axes))
+        turned = [to_trunk @ data.xaxis[joint] for joint in joints]
+        axes = tuple(_axis_name(axis) for axis in turned)
+        sprawled = len(chains) == 4 and axes[0] == "yaw" and not any(abs(axis[1]) > _ACROSS for axis in turned)
+        legs.append(Leg(end + side, tuple(chain), tuple(joints), axes, sprawled))
     order = ("L", "R") if len(chains) == 2 else ("FL", "FR", "RL", "RR")
     if sorted(leg.name for leg in legs) != sorted(order):
         raise BadInput(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from video2reward.memory.errors import MissingPart
+from video2reward.memory.errors import BadInput, MissingPart
 from video2reward.sim.config import RobotConfig
 
 if TYPE_CHECKING:
@@ -81,7 +81,16 @@ def _build(config: RobotConfig, timestep_s: float, *, visual: bool, full_collisi
 
 
 def _compile(spec: mujoco.MjSpec, config: RobotConfig) -> mujoco.MjModel:
+    import mujoco
+
     model = spec.compile()
+    hinges = [model.joint(j).name for j in range(model.njnt) if model.jnt_type[j] == mujoco.mjtJoint.mjJNT_HINGE]
+    # The state's joints are told apart by their place alone.
+    if tuple(hinges) != config.joint_names:
+        raise BadInput(
+            f"the card of {config.title} has its joints in another order than its model.",
+            "Inspect its MJCF again with `video2reward robot inspect MODEL.xml --anew`.",
+        )
     _put_home_on_the_floor(model, config)
     return model
 

@@ -68,15 +68,14 @@ def rewrite(
         else:
             for index, geom in enumerate(_shapes(model, body)):
                 _copy_shape(spec, model, geom, made, f"{made.name}_{index}")
-    for leg in anatomy.legs:
-        for joint in leg.joints:
-            drive = drives[joint]
-            servo = spec.add_actuator(name=model.joint(joint).name, target=model.joint(joint).name)
-            servo.trntype = mujoco.mjtTrn.mjTRN_JOINT
-            servo.set_to_position(kp=drive.kp)
-            servo.ctrllimited = False
-            servo.forcelimited = True
-            servo.forcerange = [-drive.torque_limit, drive.torque_limit]
+    for joint, _ in anatomy.joints:
+        drive = drives[joint]
+        servo = spec.add_actuator(name=model.joint(joint).name, target=model.joint(joint).name)
+        servo.trntype = mujoco.mjtTrn.mjTRN_JOINT
+        servo.set_to_position(kp=drive.kp)
+        servo.ctrllimited = False
+        servo.forcelimited = True
+        servo.forcerange = [-drive.torque_limit, drive.torque_limit]
     return spec
 
 

@@ -15,6 +15,8 @@ from video2reward.sim.robots.anatomy import Anatomy, Leg, lowest_m
 
 _REACH = {"quadruped": 0.72, "biped": 0.95}
 """Standing height of the hip, as a share of the longest reach; servos sag below it: Go1 from 0.72 to 0.63."""
+_SPRAWLED_REACH = 0.85
+"""The same of a sprawled leg, which lifts its foot by what is left between there and its highest."""
 _NUM_STARTS = 12
 _NUM_SAMPLES = 400
 _WRONG_KNEE = 0.02
@@ -73,7 +75,7 @@ def find_stance(model: mujoco.MjModel, anatomy: Anatomy, feet: dict[str, FootPoi
         drop = [_drop_m(model, data, qpos, leg, feet[leg.name]) for leg in anatomy.legs]
         reach = np.maximum(reach, drop)
     # Sampling stays a little below the longest reach; all legs stand at one height.
-    height = _REACH[anatomy.kind] * float(reach.max())
+    height = (_SPRAWLED_REACH if anatomy.sprawled else _REACH[anatomy.kind]) * float(reach.max())
     stance: dict[int, float] = {}
     for leg in anatomy.legs:
         angles = _fit(model, data, anatomy, leg, feet[leg.name], height, generator)
@@ -97,6 +99,9 @@ def _fit(
     # Out of the sagittal plane a leg is turned only where it has to be.
     calm = np.array([{"pitch": 0.05, "roll": 0.5, "yaw": 2.0}[axis] for axis in leg.axes])
     wanted_knee = -1.0 if anatomy.kind == "quadruped" else 1.0
+    if leg.sprawled:
+        # No stance brings its foot under its hip: it stands out the way it was built, with room to every side.
+        calm, middle = np.where(calm < 1.0, 0.5, calm), np.where(calm < 1.0, 0.5 * (low + high), middle)
 
     def misfit(angles: NDArray[np.float64]) -> NDArray[np.float64]:
         qpos[columns] = angles
@@ -104,8 +109,9 @@ def _fit(
         hip, sole = data.xanchor[leg.hip_joint], _sole_w(data, leg, foot)
         up = data.xmat[leg.foot].reshape(3, 3) @ foot.up_b
         level = 0.5 * up[:2] if anatomy.kind == "biped" else np.zeros(2)
+        away = np.array([sole[0] - hip[0], sole[1] - data.xanchor[leg.knee_joint][1]])
         return np.concatenate([
-            [3.0 * (sole[0] - hip[0]) / height_m, 3.0 * (sole[1] - data.xanchor[leg.knee_joint][1]) / height_m],
+            np.zeros(2) if leg.sprawled else 3.0 * away / height_m,
             [3.0 * (hip[2] - sole[2] - height_m) / height_m],
             level,
             calm * (angles - middle) / (high - low),
@@ -116,7 +122,7 @@ def _fit(
         found = least_squares(misfit, np.clip(start, low + 1e-6, high - 1e-6), bounds=(low, high), xtol=1e-6)
         misfit(found.x)
         ahead = data.xanchor[leg.knee_joint][0] - 0.5 * (data.xanchor[leg.hip_joint] + _sole_w(data, leg, foot))[0]
-        cost = float(found.cost) + (_WRONG_KNEE if ahead * wanted_knee < 0 else 0.0)
+        cost = float(found.cost) + (_WRONG_KNEE if ahead * wanted_knee < 0 and not leg.sprawled else 0.0)
         if cost < least - 1e-9:
             best, least = found.x, cost
     return [round(float(angle), 4) for angle in best]

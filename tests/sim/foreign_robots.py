@@ -87,3 +87,33 @@ def two_legs() -> str:
         <position joint="l4" kp="180" forcerange="-90 90"/><position joint="r4" kp="180" forcerange="-90 90"/>
       </actuator>
     </mujoco>"""
+
+
+def sprawled_legs(*, armature: float = 0.01) -> str:
+    """Return a robot whose four legs stand out at 45 degrees, each with a vertical hinge and one that folds it."""
+    legs = "".join(
+        f"""
+        <body name="hip{i}" pos="{0.1 * x} {0.1 * y} 0">
+          <joint name="swing{i}" axis="0 0 1" range="-40 40"/>
+          <geom type="capsule" fromto="0 0 0 {0.1 * x} {0.1 * y} 0" size="0.02" mass="0.3"/>
+          <body name="leg{i}" pos="{0.1 * x} {0.1 * y} 0">
+            <joint name="fold{i}" axis="{-y} {x} 0" range="20 75"/>
+            <geom type="capsule" fromto="0 0 0 {0.2 * x} {0.2 * y} 0" size="0.02" mass="0.3"/>
+          </body>
+        </body>"""
+        for i, (x, y) in enumerate(((1, 1), (1, -1), (-1, 1), (-1, -1)))
+    )
+    drives = "".join(f'<motor joint="{part}{i}" gear="30" ctrlrange="-1 1"/>' for i in range(4)
+                     for part in ("swing", "fold"))  # fmt: skip
+    return f"""
+    <mujoco>
+      <compiler angle="degree" autolimits="true"/>
+      <default><joint armature="{armature}" damping="0.1"/></default>
+      <worldbody>
+        <body name="bug" pos="0 0 0.5">
+          <freejoint/>
+          <geom type="sphere" size="0.1" mass="3"/>{legs}
+        </body>
+      </worldbody>
+      <actuator>{drives}</actuator>
+    </mujoco>"""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import foreign_robots
 import mujoco
 import numpy as np
@@ -78,6 +80,53 @@ def test_a_humanoids_arms_and_waist_are_held_and_its_soles_are_flat(adopted):
     mujoco.mj_forward(model, data)
     assert data.sensor("L_up").data[2] > 0.99
     assert abs(data.sensor("L_pos").data[2]) < 0.01
+
+
+def test_legs_may_be_written_in_any_order(adopted):
+    found = adopted(foreign_robots.four_legs(legs=((-0.2, -0.1), (0.2, 0.1), (-0.2, 0.1), (0.2, -0.1))))
+    robot = robot_config(str(found.card))
+    model = load_model(robot)
+    # Feet are in our order, rear right was written first; joints are as the state has them.
+    assert robot.feet == ("FL", "FR", "RL", "RR")
+    assert robot.joint_names == tuple(f"{part}{leg}" for leg in range(4) for part in "abc")
+    assert [model.joint(j + 1).name for j in range(12)] == [model.actuator(j).name for j in range(12)]
+    servos = {servo.joint: servo for servo in found.servos}
+    assert servos["a0"].leg == "RR" and servos["a1"].leg == "FL"
+    for name in robot.joint_names:
+        home = model.key("home").qpos[model.joint(name).qposadr[0]]
+        assert home == pytest.approx(servos[name].default_rad)
+
+
+def test_a_card_whose_joints_are_not_in_its_models_order_is_refused(adopted):
+    robot = robot_config(str(adopted(foreign_robots.four_legs()).card))
+    with pytest.raises(BadInput, match="another order"):
+        load_model(replace(robot, joint_names=robot.joint_names[::-1]))
+
+
+def test_legs_that_stand_out_are_swung_by_their_vertical_hinges_and_stand_with_room_to_all_sides(adopted):
+    found = adopted(foreign_robots.sprawled_legs())
+    robot = robot_config(str(found.card))
+    assert robot.sprawled and found.stands
+    assert robot.joint_names[:2] == ("swing0", "fold0") and robot.joint_axes[:2] == ("yaw", "pitch")
+    # The swing is let do as much as the fold: nothing else takes the foot forward.
+    assert set(robot.action_scale) == {0.25}
+    for servo in found.servos:
+        low, high = servo.range_rad
+        assert low + 0.1 < servo.default_rad < high - 0.1
+    # The hip is where the vertical hinge is, whatever that hinge does.
+    model = load_model(robot, full_collision=True)
+    data = mujoco.MjData(model)
+    data.joint("swing0").qpos = 0.5
+    mujoco.mj_kinematics(model, data)
+    assert data.site("FL_root").xpos[:2] == pytest.approx([0.1, 0.1])
+
+
+def test_a_servo_is_damped_by_what_it_turns(adopted):
+    found = adopted(foreign_robots.sprawled_legs(armature=1.0))
+    model = load_model(robot_config(str(found.card)))
+    kp, kd = -model.actuator_biasprm[0, 1], model.dof_damping[6]
+    # A damping ratio of 0.6 on 1 kg m2 of rotor: less, and the robot rings whenever a foot lands.
+    assert kd >= 2 * 0.6 * np.sqrt(kp * 1.0) - 1e-6
 
 
 def test_a_servo_of_its_own_is_kept_and_a_motors_torque_too(adopted):

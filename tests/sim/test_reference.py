@@ -1,10 +1,12 @@
 """The reference motion: feet follow their paths, joints stay within limits, and what is too much is said."""
 
+import foreign_robots
 import numpy as np
 import pytest
 from video2reward.memory.records import MotionTarget
-from video2reward.sim.config import G1, GO1
+from video2reward.sim.config import G1, GO1, robot_config
 from video2reward.sim.reference import NUM_BINS, bounce, foot_path, longest_flight, reference_motion, rise, stance_bins
+from video2reward.sim.robots.adopt import adopt
 from video2reward.sim.robots.model import load_model
 
 
@@ -46,6 +48,18 @@ def test_a_standing_foot_goes_back_under_the_hip_as_fast_as_the_robot_goes_forwa
     assert np.diff(path[:31, 0]) == pytest.approx(-1.0 * 0.5 / NUM_BINS)
     backwards = foot_path(target_for(speed_m_s=-1.0), 0, stance_bins(target)[:, 0]) * GO1.leg_length_m
     assert np.diff(backwards[:31, 0]) == pytest.approx(1.0 * 0.5 / NUM_BINS)
+
+
+def test_legs_that_stand_out_step_to_and_fro_about_where_they_stand(tmp_path):
+    (tmp_path / "bug.xml").write_text(foreign_robots.sprawled_legs())
+    robot = robot_config(str(adopt(tmp_path / "bug.xml", tmp_path / "bug").card))
+    reference = reference_of(robot, target_for(robot, speed_m_s=0.4))
+    assert reference.strain.out_of_reach < 0.02
+    swing = reference.joint_pos[:, 0::2]
+    # A foot that stands about 0.3 m from its hinge, at 45 degrees, and steps 0.1 m: at least 0.2 rad from end to end.
+    assert (swing.amax(0) - swing.amin(0) > 0.2).all()
+    fold = reference.joint_pos[:, 1::2].abs()
+    assert (fold.amax(0) < np.deg2rad(75)).all() and (fold.amin(0) > np.deg2rad(20)).all()
 
 
 def test_the_clips_own_paths_are_followed_where_it_has_them():
