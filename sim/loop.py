@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 from video2reward.memory.errors import BadReward
 from video2reward.memory.records import TrainingRun, TrainingSpec
+from video2reward.sim.config import GRAVITY_M_S2
 from video2reward.sim.env import LocomotionEnv
 from video2reward.sim.hope import given_up
 from video2reward.sim.ladder import Ladder
@@ -30,6 +31,9 @@ FINE_PHYSICS_STEP_S, POLISH_ENV_STEPS, FINAL_STD = 0.005, 200_000, 0.15
 MIN_LEARNING_RATE = 2e-4
 # A fast gait falls, if it does, within its first half second: the last stage sees every robot start up this often.
 POLISH_EPISODE_S = 4.0
+# But the steady gait is what is judged: two thirds of an episode come after the start, which takes as long as speeding
+# up with so much of gravity does. With less, a canter goes on getting faster than it was asked to.
+START_UP_SHARE, START_UP_G = 0.33, 0.1
 READY_MATCH, READY_SPEED_ERROR, READY_FALLS_PER_MIN, READY_BATCHES = 0.82, 0.1, 2.0, 4
 
 
@@ -45,6 +49,11 @@ class Polish:
         """Return how much may still be tried out: from what it was, in even ratios, to FINAL_STD after two thirds."""
         share = min((env_steps - self.begun) / (0.67 * self.steps), 1.0)
         return self.first_std * (min(FINAL_STD / self.first_std, 1.0)) ** share
+
+
+def polish_episode_s(speed_m_s: float) -> float:
+    """Return how long an episode of the last stage lasts for a gait of that speed."""
+    return max(POLISH_EPISODE_S, abs(speed_m_s) / (START_UP_G * GRAVITY_M_S2) / START_UP_SHARE)
 
 
 class _Diverged(Exception):
@@ -115,7 +124,7 @@ class TrainingLoop:
         """From here on less is tried out, and the physics is the judge's: as fine, and who kneels is on the ground."""
         self.polish = Polish(self.env_steps, self._polish_steps, self.ppo.action_std)
         self.env.refine(FINE_PHYSICS_STEP_S)
-        self.env.begin_standing(POLISH_EPISODE_S)
+        self.env.begin_standing(polish_episode_s(self.spec.target.speed_m_s))
         self.ladder.finish()
         if self.spec.stop_when_ready:
             self._end = min(self._end, self.env_steps + self._polish_steps)

@@ -14,6 +14,7 @@ from video2reward.memory.records import MotionTarget, TrainingRun, TrainingSpec
 from video2reward.sim.config import GO1
 from video2reward.sim.contract import run_reward
 from video2reward.sim.learner import load_checkpoint
+from video2reward.sim.loop import polish_episode_s
 from video2reward.sim.train import train
 from video2reward.tools.write_reward import compose
 
@@ -208,3 +209,9 @@ def test_a_warm_start_that_no_longer_fits_is_remarked_on_and_done_without(spec, 
     (tmp_path / "old.pt").write_bytes(b"from another time")
     result = train(spec(steps=1_000, warm_start="old.pt"), tmp_path)
     assert result.status == "ok" and "started fresh" in result.reason
+
+
+def test_a_fast_gait_is_polished_for_longer_than_it_takes_to_get_fast():
+    assert polish_episode_s(0.6) == polish_episode_s(-0.6) == 4.0
+    # 2.4 m/s at a tenth of 9.81 m/s2 take 2.45 s, and that is a third of the episode.
+    assert polish_episode_s(2.4) == pytest.approx(2.45 / 0.33, rel=0.01)
