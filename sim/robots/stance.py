@@ -17,6 +17,8 @@ _REACH = {"quadruped": 0.72, "biped": 0.95}
 """Standing height of the hip, as a share of the longest reach; servos sag below it: Go1 from 0.72 to 0.63."""
 _SPRAWLED_REACH = 0.85
 """The same of a sprawled leg, which lifts its foot by what is left between there and its highest."""
+_BALANCE_ROUNDS = {"quadruped": 1, "biped": 3}
+"""A biped's soles are brought under its centre of mass, wherever its arms and chest put that; legs move it, too."""
 _NUM_STARTS = 12
 _NUM_SAMPLES = 400
 _WRONG_KNEE = 0.02
@@ -77,10 +79,24 @@ def find_stance(model: mujoco.MjModel, anatomy: Anatomy, feet: dict[str, FootPoi
     # Sampling stays a little below the longest reach; all legs stand at one height.
     height = (_SPRAWLED_REACH if anatomy.sprawled else _REACH[anatomy.kind]) * float(reach.max())
     stance: dict[int, float] = {}
-    for leg in anatomy.legs:
-        angles = _fit(model, data, anatomy, leg, feet[leg.name], height, generator)
-        stance |= dict(zip(leg.joints, angles, strict=True))
+    ahead = 0.0
+    for _ in range(_BALANCE_ROUNDS[anatomy.kind]):
+        for leg in anatomy.legs:
+            angles = _fit(model, data, anatomy, leg, feet[leg.name], height, ahead, generator)
+            stance |= dict(zip(leg.joints, angles, strict=True))
+        qpos[list(address.values())] = [stance[j] for j in address]
+        ahead += _lead_m(model, data, anatomy, feet, qpos)
     return stance
+
+
+def _lead_m(
+    model: mujoco.MjModel, data: mujoco.MjData, anatomy: Anatomy, feet: dict[str, FootPoint], qpos: NDArray[np.float64]
+) -> float:
+    """Return how far the centre of mass lies before the middle of the soles, m."""
+    _place(model, data, qpos)
+    mujoco.mj_comPos(model, data)
+    soles = [_sole_w(data, leg, feet[leg.name])[0] for leg in anatomy.legs]
+    return float(data.subtree_com[anatomy.trunk, 0] - np.mean(soles))
 
 
 def _fit(
@@ -90,6 +106,7 @@ def _fit(
     leg: Leg,
     foot: FootPoint,
     height_m: float,
+    ahead_m: float,
     generator: np.random.Generator,
 ) -> list[float]:
     columns = [int(model.jnt_qposadr[j]) for j in leg.joints]
@@ -109,7 +126,7 @@ def _fit(
         hip, sole = data.xanchor[leg.hip_joint], _sole_w(data, leg, foot)
         up = data.xmat[leg.foot].reshape(3, 3) @ foot.up_b
         level = 0.5 * up[:2] if anatomy.kind == "biped" else np.zeros(2)
-        away = np.array([sole[0] - hip[0], sole[1] - data.xanchor[leg.knee_joint][1]])
+        away = np.array([sole[0] - hip[0] - ahead_m, sole[1] - data.xanchor[leg.knee_joint][1]])
         return np.concatenate([
             np.zeros(2) if leg.sprawled else 3.0 * away / height_m,
             [3.0 * (hip[2] - sole[2] - height_m) / height_m],

@@ -129,6 +129,22 @@ def test_a_servo_is_damped_by_what_it_turns(adopted):
     assert kd >= 2 * 0.6 * np.sqrt(kp * 1.0) - 1e-6
 
 
+def test_a_biped_stands_with_its_soles_under_its_centre_of_mass(adopted):
+    # Something heavy before the chest: 3 kg 0.3 m ahead move the centre of mass by some centimetres.
+    load = '<geom type="sphere" pos="0.3 0 0.2" size="0.05" mass="3"/>'
+    chest = '<joint name="waist" axis="0 0 1" range="-1 1"/>'
+    found = adopted(foreign_robots.two_legs().replace(chest, chest + load))
+    robot = robot_config(str(found.card))
+    model = load_model(robot)
+    data = mujoco.MjData(model)
+    mujoco.mj_resetDataKeyframe(model, data, model.key("home").id)
+    mujoco.mj_forward(model, data)
+    ahead = data.subtree_com[1, 0]
+    assert ahead - data.site("L_root").xpos[0] > 0.02
+    for foot in robot.feet:
+        assert data.site(f"{foot}_sole").xpos[0] == pytest.approx(ahead, abs=0.015)
+
+
 def test_a_servo_of_its_own_is_kept_and_a_motors_torque_too(adopted):
     knees = [servo for servo in adopted(foreign_robots.two_legs()).servos if servo.joint in ("l4", "r4")]
     assert {(servo.kp, servo.torque_limit_n_m) for servo in knees} == {(180.0, 90.0)}
