@@ -15,6 +15,7 @@ from video2reward.tools.alongside import Alongside
 from video2reward.tools.camera import WORK_SIDE_PX, BackgroundMotion, BackgroundWatch
 from video2reward.tools.clean import runs_of
 from video2reward.tools.pose.animal_box import SURE_BOX, BoxFinder
+from video2reward.tools.pose.half_stride import is_half_a_stride
 from video2reward.tools.pose.limbs import told_apart
 from video2reward.tools.pose.motion_box import MotionWatch
 from video2reward.tools.pose.points import PointSeries
@@ -69,7 +70,11 @@ def see_animal(clip: Clip, choice: SubjectChoice, progress: Callable[[float], No
     views = _look(clip, network, boxes, finder.facing, _part(progress, 0.5, 1.0))
     segments = [part for segment in segments for part in _inside(segment, np.isfinite(boxes[:, 0]))]
     anchor, side = _trunk_anchor(views, boxes, segments)
-    rhythm = find_rhythm(looks_along(views.glimpses, anchor, side), segments, clip.fps)
+    looks = looks_along(views.glimpses, anchor, side)
+    rhythm = find_rhythm(looks, segments, clip.fps)
+    if rhythm and is_half_a_stride(views.places_px, views.confidence, side, finder.facing, rhythm):
+        half = replace(rhythm, frequency_hz=rhythm.frequency_hz / 2, phase=rhythm.phase / 2)
+        rhythm = find_rhythm(looks, [rhythm.window], clip.fps, near_hz=half.frequency_hz) or half
     points = told_apart(
         views.places_px, views.confidence, views.near_behind, anchor, side, rhythm, finder.facing, network.name
     )

@@ -24,6 +24,7 @@ _MIN_HZ, _MAX_HZ = 0.4, 5.0
 _LIKE_THE_BEST = 0.7
 _COMPONENTS = 8
 _LONGEST_S = 20.0
+_NEAR = 0.15
 
 
 @dataclass(frozen=True)
@@ -101,10 +102,13 @@ def looks_along(
     return np.stack([row if row is not None else np.full(size, np.nan, np.float32) for row in rows])
 
 
-def find_rhythm(looks: NDArray[np.float32], segments: list[slice], fps: float) -> Rhythm | None:
+def find_rhythm(
+    looks: NDArray[np.float32], segments: list[slice], fps: float, near_hz: float | None = None
+) -> Rhythm | None:
     """Find the stretch with the plainest strides and their frequency; None where nothing comes back.
 
-    `looks` (T, D), NaN where no animal was seen.
+    `looks` (T, D), NaN where no animal was seen. Where the frequency is known from elsewhere, `near_hz`, only what
+    comes back about so often is looked at.
     """
     best: Rhythm | None = None
     for segment in segments:
@@ -112,7 +116,7 @@ def find_rhythm(looks: NDArray[np.float32], segments: list[slice], fps: float) -
             known = np.isfinite(looks[window, 0])
             if known.sum() < 12 or not known.all():
                 continue
-            rhythm = _rhythm_in(looks[window], fps, window)
+            rhythm = _rhythm_in(looks[window], fps, window, near_hz)
             if rhythm and (best is None or _worth(rhythm) > _worth(best)):
                 best = rhythm
     return best
@@ -129,7 +133,7 @@ def _windows(segment: slice, fps: float) -> list[slice]:
     return [slice(start, min(start + longest, segment.stop)) for start in starts]
 
 
-def _rhythm_in(looks: NDArray[np.float32], fps: float, window: slice) -> Rhythm | None:
+def _rhythm_in(looks: NDArray[np.float32], fps: float, window: slice, near_hz: float | None) -> Rhythm | None:
     half = len(looks[0]) - (CELLS - CELLS // 3) * CELLS
     parts = [_unit_rows(_without_drift(part, fps)) for part in (looks[:, :half], looks[:, half:])]
     both = np.concatenate(parts, axis=1) / np.sqrt(2)
@@ -138,6 +142,8 @@ def _rhythm_in(looks: NDArray[np.float32], fps: float, window: slice) -> Rhythm 
     mean = np.array([np.diagonal(alike, lag).mean() for lag in lags])
     peaks = 1 + np.flatnonzero((mean[1:-1] > mean[:-2]) & (mean[1:-1] >= mean[2:]) & (mean[1:-1] > 0))
     peaks = peaks[peaks >= fps / _MAX_HZ]
+    if near_hz is not None:
+        peaks = peaks[np.abs(np.log(peaks * near_hz / fps)) < _NEAR]
     if not len(peaks):
         return None
     weighed = mean[peaks] * np.sqrt(1 - peaks / len(looks))
