@@ -64,6 +64,20 @@ class DrawnAnimal:
         return f"{self.gait}_{self.kind}_{self.seed}_{camera}_{side}"
 
 
+# No rule of the eyes was made looking at these: others, of other seeds, served for that.
+HELD_OUT = tuple(
+    DrawnAnimal(gait, kind, 60 + index, pan=pan, to_left=to_left)
+    for index, (gait, kind, pan, to_left) in enumerate(
+        (
+            ("walk", "dog", True, False), ("walk", "horse", False, True), ("walk", "robot", True, False),
+            ("trot", "dog", True, True), ("trot", "deer", False, False), ("trot", "robot", True, True),
+            ("pace", "dog", True, False), ("pace", "horse", False, True), ("canter", "dog", True, True),
+            ("canter", "cat", True, False), ("gallop", "dog", True, False), ("bound", "any", True, True),
+        )
+    )
+)  # fmt: skip
+
+
 @dataclass(frozen=True)
 class _Way:
     """Where the animal is over time: heading (radians, 0 to the right), and its place along and away, in trunks."""
