@@ -15,7 +15,7 @@ FPS, SIDE_PX = 30.0, 250.0
 
 
 def channels(hertz: float, lag: float, facing: int, noise_px: float = 4.0) -> np.ndarray:
-    """Places (90, 32, 2) of legs that go 80 px back and forth, one `lag` strides after the other; behind comes first."""
+    """Places (90, 32, 2) of legs that go 80 px to and fro, one `lag` strides after the other; behind comes first."""
     phase = np.arange(90) / FPS * hertz
     legs = np.stack([40 * np.cos(2 * np.pi * (phase - shift)) for shift in (0.0, lag)])
     places = np.zeros((90, len(CHANNELS), 2))
