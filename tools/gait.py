@@ -42,8 +42,18 @@ SIDES_SURE, FOOTFALLS_SURE = 0.75, 0.7
 """Below these, an animal's near and far legs, or its footfalls, are guesses; 0.75 standard errors are odds of 3.4."""
 STANCE_SURE = 0.85
 """How far phases of the middles of stance are trusted, against those of touchdowns that were seen."""
+SIDE_BY_SIDE = 0.06
+"""Two feet of a pair that fall so close together, in strides, can be taken for each other and little changes."""
 SIDES_PLAIN = 1.2
 """Above it near and far legs are told apart with odds of 8 to 1; between the two they are believed with a warning."""
+
+
+def sides_matter(phases: Mapping[str, float]) -> bool:
+    """Tell whether it makes a difference which leg is the near one: where fore or hind feet fall together it does not.
+
+    Near and far of the other pair may then be mistaken: that mirrors the animal, which changes no gait's name.
+    """
+    return min(_lags(phases), default=0.5) > SIDE_BY_SIDE
 
 
 def footfalls_told(
@@ -57,11 +67,12 @@ def footfalls_told(
     """
     if track.sides_sure is None:
         return True
-    lags = [apart(phases[left], phases[right]) for left, right in _PAIRS if left in phases and right in phases]
+    lags = _lags(phases)
     mixed = len(lags) == 2 and max(lags) > ALTERNATING and min(lags) < TOGETHER
     if by_stance and min(lags, default=0.0) < TOGETHER:
         return False
-    return not mixed and track.sides_sure >= SIDES_SURE and confidence["phase_offsets"] >= FOOTFALLS_SURE
+    sides_told = track.sides_sure >= SIDES_SURE or not sides_matter(phases)
+    return not mixed and sides_told and confidence["phase_offsets"] >= FOOTFALLS_SURE
 
 
 def describe_gait(track: KeypointTrack, arrays: TrackArrays) -> GaitDescriptor:
@@ -118,7 +129,7 @@ def describe_gait(track: KeypointTrack, arrays: TrackArrays) -> GaitDescriptor:
     }
     if track.rhythm_hz is not None:
         confidence["stride_frequency"] = float(np.clip(track.rhythm_strength / PLAIN_RHYTHM, 0, 1)) * enough
-    if track.sides_sure is not None:
+    if track.sides_sure is not None and sides_matter(phases):
         confidence["gait"] *= 0.5 * (1 + math.erf(track.sides_sure / math.sqrt(2)))
     if not footfalls_told(track, phases, confidence, by_stance):
         label, confidence["gait"] = "unknown", 0.0
@@ -150,6 +161,11 @@ def describe_gait(track: KeypointTrack, arrays: TrackArrays) -> GaitDescriptor:
         confidence=confidence,
         notes=tuple(notes),
     )
+
+
+def _lags(phases: Mapping[str, float]) -> list[float]:
+    """Return how far apart, in strides, the two feet of each pair fall."""
+    return [apart(phases[left], phases[right]) for left, right in _PAIRS if left in phases and right in phases]
 
 
 def _leg_length_px(body: Body, feet: dict[str, FootCycle], seen_by_network: bool) -> float:

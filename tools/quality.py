@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from video2reward.memory.records import BIPED_LIMBS, QUADRUPED_LIMBS, GaitDescriptor, KeypointTrack, QualityReport
 from video2reward.tools.clean import runs_of
-from video2reward.tools.gait import GRAVITY_M_S2, SIDES_PLAIN, SIDES_SURE
+from video2reward.tools.gait import GRAVITY_M_S2, SIDES_PLAIN, SIDES_SURE, sides_matter
 from video2reward.tools.track import TrackArrays
 
 View = Literal["side", "oblique", "front_or_back", "unknown"]
@@ -74,7 +74,7 @@ def assess(track: KeypointTrack, arrays: TrackArrays, gait: GaitDescriptor | Non
             advice.append("Film the whole subject, its feet included, with nothing in front of it.")
         if track.sides_sure is not None:
             refuse += _pixel_doubts(track, gait)
-            if gait.gait != "unknown" and track.sides_sure < SIDES_PLAIN:
+            if gait.gait != "unknown" and track.sides_sure < SIDES_PLAIN and sides_matter(gait.phase_offsets):
                 share = 0.5 * (1 + math.erf(track.sides_sure / math.sqrt(2)))
                 warn.append(
                     f"near and far legs look alike: {gait.gait} is the likeliest ({share:.0%}), not the only reading."

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from video2reward.memory.errors import BadClip
+from video2reward.tools.contact import Contact, even_in_pairs
 from video2reward.tools.cycle import apart
 from video2reward.tools.gait import describe_gait
 from video2reward.tools.quality import assess, slow_motion_estimate
@@ -218,6 +219,15 @@ def test_footfalls_are_not_believed_where_near_and_far_were_a_guess(walker) -> N
     assert any("which foot falls when" in reason for reason in report.reasons)
 
 
+def test_which_leg_of_a_bound_is_the_near_one_need_not_be_known(walker) -> None:
+    track, arrays = _seen_by_network(walker, phases={"FL": 0.0, "FR": 0.03, "RL": 0.5, "RR": 0.5}, duty=0.35)
+    known = describe_gait(track, arrays)
+    track = track.model_copy(update={"sides_sure": 0.0})
+    gait = describe_gait(track, arrays)
+    assert gait.gait == "bound" and gait.confidence["gait"] == pytest.approx(known.confidence["gait"])
+    assert assess(track, arrays, gait).verdict == "ok"
+
+
 def _without_plain_contacts(walker, **changes: object):
     """Return a track whose paws move up and down so wildly that no touchdown can be seen in them."""
     track, arrays = _seen_by_network(walker, **changes)
@@ -254,6 +264,14 @@ def test_footfalls_that_are_only_likelier_than_others_are_named_with_a_warning(w
     assert gait.gait == "trot" and report.verdict == "warn"
     assert gait.confidence["gait"] <= 0.85
     assert any("trot is the likeliest (84%)" in reason for reason in report.reasons)
+
+
+def test_the_two_feet_of_a_pair_seen_by_the_network_have_one_duty_about_the_middles_they_had() -> None:
+    duty = {"FL": 0.5, "FR": 0.4, "RL": 0.3, "RR": 0.3}
+    even = even_in_pairs({limb: Contact(0.1, share, 1.0) for limb, share in duty.items()})
+    assert [contact.duty for contact in even.values()] == pytest.approx([0.45, 0.45, 0.3, 0.3])
+    # Middles of stance: 0.1 + 0.25 and 0.1 + 0.2, as before.
+    assert [contact.touchdown for contact in even.values()] == pytest.approx([0.125, 0.075, 0.1, 0.1])
 
 
 @pytest.mark.parametrize("slowed", [1.0, 4.0])
