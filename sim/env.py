@@ -129,9 +129,15 @@ class LocomotionEnv(VecEnv):
         self.backend.watch(self.layout.feet_touch)
         self.backend.reset(torch.arange(self.num_envs), qpos, qvel)
 
-    def begin_standing(self, episode_length_s: float) -> None:
-        """From the next episodes on all begin in the stance, and last so long."""
-        self.config = replace(self.config, reference_init=0.0, episode_length_s=episode_length_s)
+    def begin_standing(self, episode_length_s: float, joint_noise_rad: float, velocity_noise: float) -> None:
+        """From the next episodes on all begin in the stance, so far from it and so much in motion, and last so long."""
+        self.config = replace(
+            self.config,
+            reference_init=0.0,
+            episode_length_s=episode_length_s,
+            joint_noise_rad=joint_noise_rad,
+            velocity_noise=velocity_noise,
+        )
         self.max_episode_length = round(episode_length_s / self.step_s)
         # Environments that all are too old now would all begin anew together.
         ages = torch.randint(0, self.max_episode_length, (self.num_envs,), generator=self.generator)

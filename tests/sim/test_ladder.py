@@ -92,7 +92,7 @@ def test_an_episode_may_begin_in_the_reference_motion():
     assert torch.allclose(begun, env.reference.joint_pos[env.reference.at(env.gait_phase)], atol=1e-6)
 
 
-def test_the_last_stage_begins_in_the_stance_and_often_but_not_all_robots_at_once():
+def test_the_last_stage_begins_near_the_stance_roughly_and_often_but_not_all_robots_at_once():
     from dataclasses import replace
 
     import torch
@@ -100,10 +100,11 @@ def test_the_last_stage_begins_in_the_stance_and_often_but_not_all_robots_at_onc
     env = LocomotionEnv(GO1, TARGET, num_envs=64, num_threads=1, seed=0)
     env.config = replace(env.config, reference_init=1.0, joint_noise_rad=0.0)
     env.episode_length_buf += 450
-    env.begin_standing(4.0)
+    env.begin_standing(4.0, joint_noise_rad=0.12, velocity_noise=0.3)
     assert env.max_episode_length == 200 and len(env.episode_length_buf.unique()) > 30
     env.reset(torch.arange(64))
-    assert torch.allclose(env.backend.state().qpos[:, 7:], env.default_joint_pos.expand(64, 12))
+    off = env.backend.state().qpos[:, 7:] - env.default_joint_pos
+    assert 0.1 < off.abs().max() < 0.121 and env.backend.state().qvel[:, :6].std() == pytest.approx(0.3, rel=0.15)
 
 
 @pytest.mark.slow
