@@ -11,8 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, ndtri
+from scipy.special import expit, log_ndtr, ndtr, ndtri
 from video2reward.memory.records import QUADRUPED_KEYPOINTS
+from video2reward.tools.pose.nearer import stands_nearer
 from video2reward.tools.pose.points import PointSeries
 from video2reward.tools.pose.quadnet import NEAR_FAR_KEYPOINTS, PAIRS, to_left_right
 from video2reward.tools.pose.rhythm import Rhythm
@@ -26,6 +27,7 @@ _DUTIES = (0.3, 0.45, 0.6)
 _SWINGS = np.array([0.04, 0.08, 0.12, 0.17, 0.22, 0.28, 0.35])
 _MIDDLES = np.linspace(-0.12, 0.12, 7)
 _FAR_OFF = 0.12
+_SEEN = 0.3
 _SURE_SIDE = 2.0
 """In standard errors: above it, near and far are told apart."""
 _GIRDLES = ((0, 1, 2), (3, 4, 5))
@@ -67,7 +69,10 @@ def told_apart(
         bins = (rhythm.phase % 1.0 * _BINS).astype(int) % _BINS
         for girdle, what in zip(_GIRDLES, ("fore", "hind"), strict=True):
             paths = _fit_girdle(forward, confidence[frames], bins, girdle)
-            odds = _identity(paths, near_behind[frames], bins, girdle)
+            odds = both_tell(
+                _identity(paths, near_behind[frames], bins, girdle),
+                _by_the_ground(paths[-1], places_px[frames], confidence[frames], rhythm.phase, girdle[-1], side_px),
+            )
             girdles_sure.append(abs(odds))
             if abs(odds) < _SURE_SIDE:
                 notes.append(f"which of the {what} legs is the near one is a guess ({abs(odds):.1f} standard errors)")
@@ -94,6 +99,25 @@ def told_apart(
         notes=tuple(notes),
         sides_sure=_together(*girdles_sure) if girdles_sure else None,
     )
+
+
+def both_tell(one: float, other: float) -> float:
+    """Return what two independent witnesses say together; all in standard errors, below 0 for the opposite."""
+    odds = sum(log_ndtr(witness) - log_ndtr(-witness) for witness in (one, other))
+    return float(np.sign(odds) * ndtri(np.clip(expit(abs(odds)), 0.5, 1 - 1e-9)))
+
+
+def _by_the_ground(
+    paths: _PairPath, places_px: NDArray[np.float64], confidence: NDArray[np.float64], phase: NDArray[np.float64],
+    pair: int, side_px: float,
+) -> float:  # fmt: skip
+    """Return in standard errors how surely the first leg of a pair of paws stands nearer than the other."""
+    behind = len(NEAR_FAR_KEYPOINTS) + 2 * pair
+    rows, bins = np.arange(len(phase)), (phase % 1.0 * _BINS).astype(int) % _BINS
+    ahead = (paths.one > paths.other)[bins]
+    channels = (np.where(ahead, behind + 1, behind), np.where(ahead, behind, behind + 1))
+    one, other = ((places_px[rows, at, 1], confidence[rows, at] >= _SEEN) for at in channels)
+    return stands_nearer((one[0], other[0]), (one[1], other[1]), (paths.one, paths.other), phase, side_px)
 
 
 def _together(fore: float, hind: float) -> float:
