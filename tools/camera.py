@@ -22,6 +22,14 @@ WORK_SIDE_PX = 640
 """Optical flow is followed on pictures of at most this side."""
 _MIN_FEATURES = 12
 _STILL_PX = 0.12
+_MIN_GROUND = 6
+_GROUND_ROWS = (-0.1, 0.25)
+"""Rows so far below the subject's feet, in shares of its height, are the ground it goes on."""
+_GROUND_SHARE, _PARALLAX = 0.5, 0.15
+"""It counts where it was followed in this share of the frames, and has gone this share of the picture's width farther
+than what is behind, or less far."""
+_BAR_PX = 6
+"""So much inside a black bar's edge nothing is followed."""
 _THUMBNAIL = (96, 54)
 _FLOW = {
     "winSize": (15, 15),
@@ -54,6 +62,7 @@ class BackgroundWatch:
         self._gray: NDArray[np.uint8] | None = None
         self._thumbnail: NDArray[np.float64] | None = None
         self._moves: list[tuple[float, float]] = []
+        self._ground: list[tuple[float, float]] = []
         self._inliers: list[float] = []
         self._changes: list[float] = []
         self._black: list[bool] = []
@@ -71,15 +80,22 @@ class BackgroundWatch:
             gray = cv2.resize(gray, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
         scale = frame.scale * shrink
         thumbnail = cv2.resize(gray, _THUMBNAIL, interpolation=cv2.INTER_AREA).astype(np.float64)
+        ground = (np.nan, np.nan)
         self._black.append(bool(thumbnail.mean() < 10 and thumbnail.std() < 6))
         if self._gray is None or self._thumbnail is None or self._gray.shape != gray.shape:
             move, inliers, change = (0.0, 0.0), np.nan, np.nan
         else:
             change = float(np.abs(thumbnail - self._thumbnail).mean())
             anchor = anchor_px * scale if anchor_px is not None and np.isfinite(anchor_px).all() else None
-            move, inliers = _background_move(self._gray, gray, boxes_px * scale, anchor)
+            mask = _outside(self._gray, boxes_px * scale)
+            move, inliers = _background_move(self._gray, gray, mask, anchor)
             move = (move[0] / scale, move[1] / scale)
+            if anchor is not None and len(boxes_px):
+                rows = (anchor[1] + np.array(_GROUND_ROWS) * boxes_px[0, 3] * scale).clip(0, len(gray)).astype(int)
+                on_ground = _ground_move(self._gray, gray, mask, slice(*rows))
+                ground = (on_ground[0] / scale, on_ground[1] / scale)
         self._moves.append(move)
+        self._ground.append(ground)
         self._inliers.append(inliers)
         self._changes.append(change)
         self._gray, self._thumbnail, self._scale = gray, thumbnail, scale
@@ -93,6 +109,7 @@ class BackgroundWatch:
         cut = _cuts(np.nan_to_num(changes), inliers, usual)
         followed = np.isfinite(inliers) & ~black
         ratio = float(np.mean(inliers[followed])) if followed.any() else 0.0
+        moves = self._with_parallax(moves, followed)
         camera: Literal["still", "moving", "unknown"] = "moving"
         if followed.sum() < 0.5 * max(len(inliers) - 1 - black.sum(), 1) or ratio < 0.05:
             camera = "unknown"
@@ -101,10 +118,35 @@ class BackgroundWatch:
         drift = -np.cumsum(moves, axis=0)
         return BackgroundMotion(drift[:, 0], drift[:, 1], camera, min(ratio, 1.0), repeated, black, cut)
 
+    def _with_parallax(self, moves: NDArray[np.float64], followed: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Return the moves of the ground at the subject's feet where they are known and add up to another way.
+
+        A camera that goes along with its subject passes the ground, while houses and trees far behind, where most
+        features are, seem to stay.
+        """
+        ground = np.array(self._ground).reshape(-1, 2)
+        known = np.isfinite(ground[:, 0]) & followed
+        if known.sum() < max(_GROUND_SHARE * followed.sum(), 1):
+            return moves
+        apart = float(np.sum((ground - moves)[known, 0])) * self._scale * followed.sum() / known.sum()
+        if abs(apart) < _PARALLAX * WORK_SIDE_PX:
+            return moves
+        index = np.arange(len(moves))
+        return np.stack([np.interp(index, index[known], ground[known, axis]) for axis in range(2)], axis=1)
+
     def _is_still(self, moves: NDArray[np.float64], followed: NDArray[np.bool_]) -> bool:
         flow_px = moves * self._scale
         drift_px = np.abs(np.cumsum(flow_px, axis=0)).max()
         return bool(np.median(np.abs(flow_px[followed]).max(1)) < _STILL_PX and drift_px < 0.01 * WORK_SIDE_PX)
+
+
+def inside_bars(brightest: NDArray[np.uint8]) -> tuple[int, int, int, int]:
+    """Return top, bottom, left and right of what was ever brighter than a black bar."""
+    rows = np.flatnonzero(np.quantile(brightest, 0.9, axis=1) > 24)
+    columns = np.flatnonzero(np.quantile(brightest, 0.9, axis=0) > 24)
+    if len(rows) < 8 or len(columns) < 8:
+        return 0, brightest.shape[0], 0, brightest.shape[1]
+    return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
 
 
 def _cuts(changes: NDArray[np.float64], inliers: NDArray[np.float64], usual: float) -> NDArray[np.bool_]:
@@ -117,26 +159,16 @@ def _cuts(changes: NDArray[np.float64], inliers: NDArray[np.float64], usual: flo
 
 
 def _background_move(
-    before: NDArray[np.uint8], after: NDArray[np.uint8], boxes: NDArray[np.float64], anchor: NDArray[np.float64] | None
+    before: NDArray[np.uint8], after: NDArray[np.uint8], mask: NDArray[np.uint8], anchor: NDArray[np.float64] | None
 ) -> tuple[tuple[float, float], float]:
     """Return the background's move at the anchor, in pixels, and the share of features that agree (NaN: none)."""
     height, width = before.shape
-    mask = np.full(before.shape, 255, np.uint8)
-    for x, y, box_width, box_height in np.nan_to_num(boxes):
-        margin_x, margin_y = 0.12 * box_width, 0.08 * box_height
-        left, right = np.clip([x - margin_x, x + box_width + margin_x], 0, width).astype(int)
-        top, bottom = np.clip([y - margin_y, y + box_height + margin_y], 0, height).astype(int)
-        mask[top:bottom, left:right] = 0
     points = cv2.goodFeaturesToTrack(before, 200, 0.01, 10, mask=mask)
     if points is None or len(points) < _MIN_FEATURES:
         return (0.0, 0.0), np.nan
-    moved, found, _ = cv2.calcOpticalFlowPyrLK(before, after, points, None, **_FLOW)
-    back, found_back, _ = cv2.calcOpticalFlowPyrLK(after, before, moved, None, **_FLOW)
-    there_and_back = np.abs(back - points).reshape(-1, 2).max(1) < 0.5
-    good = (found.ravel() == 1) & (found_back.ravel() == 1) & there_and_back
-    if good.sum() < _MIN_FEATURES:
+    sources, targets = _followed(before, after, points)
+    if len(sources) < _MIN_FEATURES:
         return (0.0, 0.0), 0.0
-    sources, targets = points.reshape(-1, 2)[good], moved.reshape(-1, 2)[good]
     cv2.setRNGSeed(0)
     affine, inliers = cv2.estimateAffinePartial2D(sources, targets, ransacReprojThreshold=1.0, maxIters=500)
     if affine is None:
@@ -146,3 +178,47 @@ def _background_move(
     if np.abs(move).max() > 0.5 * max(width, height):
         return (0.0, 0.0), 0.0
     return (float(move[0]), float(move[1])), float(inliers.sum()) / len(points)
+
+
+def _ground_move(
+    before: NDArray[np.uint8], after: NDArray[np.uint8], mask: NDArray[np.uint8], rows: slice
+) -> tuple[float, float]:
+    """Return how the ground moves in some rows of the picture; NaN where too little of it agrees."""
+    band = np.zeros_like(mask)
+    band[rows] = mask[rows]
+    points = cv2.goodFeaturesToTrack(before, 60, 0.02, 6, mask=band)
+    if points is None or len(points) < _MIN_GROUND:
+        return np.nan, np.nan
+    sources, targets = _followed(before, after, points)
+    if len(sources) < _MIN_GROUND:
+        return np.nan, np.nan
+    moves = targets - sources
+    middle = np.median(moves, axis=0)
+    agree = np.abs(moves - middle).max(1) < max(1.0, 0.25 * float(np.abs(middle).max()))
+    return (float(middle[0]), float(middle[1])) if agree.mean() > 0.5 else (np.nan, np.nan)
+
+
+def _followed(
+    before: NDArray[np.uint8], after: NDArray[np.uint8], points: NDArray[np.float32]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return where features are before and after, (N, 2) each: those that are found there and back again."""
+    moved, found, _ = cv2.calcOpticalFlowPyrLK(before, after, points, None, **_FLOW)
+    back, found_back, _ = cv2.calcOpticalFlowPyrLK(after, before, moved, None, **_FLOW)
+    there_and_back = np.abs(back - points).reshape(-1, 2).max(1) < 0.5
+    good = (found.ravel() == 1) & (found_back.ravel() == 1) & there_and_back
+    return points.reshape(-1, 2)[good], moved.reshape(-1, 2)[good]
+
+
+def _outside(picture: NDArray[np.uint8], boxes: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Return a mask of what is neither in a box nor at a black bar, whose edge is all corners and never moves."""
+    height, width = picture.shape
+    top, bottom, left, right = inside_bars(picture)
+    mask = np.zeros(picture.shape, np.uint8)
+    rows = slice(top + _BAR_PX * (top > 0), bottom - _BAR_PX * (bottom < height))
+    mask[rows, left + _BAR_PX * (left > 0) : right - _BAR_PX * (right < width)] = 255
+    for x, y, box_width, box_height in np.nan_to_num(boxes):
+        margin_x, margin_y = 0.12 * box_width, 0.08 * box_height
+        left, right = np.clip([x - margin_x, x + box_width + margin_x], 0, width).astype(int)
+        top, bottom = np.clip([y - margin_y, y + box_height + margin_y], 0, height).astype(int)
+        mask[top:bottom, left:right] = 0
+    return mask

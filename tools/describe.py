@@ -12,6 +12,7 @@ from video2reward.memory.runs import save
 from video2reward.tools.extract_keypoints import Progress, extract_keypoints, load_track_arrays
 from video2reward.tools.gait import describe_gait
 from video2reward.tools.quality import assess
+from video2reward.tools.swing_gait import with_swings
 from video2reward.tools.told_gait import quality_when_told, with_told_gait
 
 DESCRIPTION_FILE = "description.json"
@@ -39,7 +40,7 @@ def describe_clip(
     gait: GaitDescriptor | None = None
     failure = ""
     try:
-        gait = describe_gait(track, arrays)
+        gait = with_swings(track, describe_gait(track, arrays))
     except BadClip as error:
         failure = error.what
     quality = assess(track, arrays, gait, failure)

@@ -54,7 +54,8 @@ def extract_keypoints(
         points, background, rhythm = seen.points, seen.background, seen.rhythm
     track, arrays = _assemble(opened, points, background)
     if rhythm is not None:
-        track = track.model_copy(update={"rhythm_hz": rhythm.frequency_hz, "rhythm_strength": rhythm.strength})
+        seen_in_pictures = {"rhythm_strength": rhythm.strength, "rhythm_halves": rhythm.halves}
+        track = track.model_copy(update={"rhythm_hz": rhythm.frequency_hz, **seen_in_pictures})
     sha256 = save_arrays(arrays, out)
     track = track.model_copy(update={"arrays": ArrayFile(path=ARRAYS_FILE, sha256=sha256)})
     save_track(track, out)
@@ -135,6 +136,7 @@ def _assemble(clip: Clip, points: PointSeries, background: BackgroundMotion) -> 
         name_by_source_name=dict(points.name_by_source_name),
         camera=background.camera,
         sides_sure=points.sides_sure,
+        swings=points.swings,
         turned_s=points.turned_s,
         camera_inlier_ratio=background.inlier_ratio,
         notes=tuple(notes),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 from video2reward.memory.errors import BadClip
@@ -44,6 +45,8 @@ STANCE_SURE = 0.85
 """How far phases of the middles of stance are trusted, against those of touchdowns that were seen."""
 SIDE_BY_SIDE = 0.06
 """Two feet of a pair that fall so close together, in strides, can be taken for each other and little changes."""
+AMBLE_FROUDE = 0.35
+"""Slower than this, a gait with a walk's footfalls is one: a network's paws tell its duty less well than its speed."""
 SIDES_PLAIN = 1.2
 """Above it near and far legs are told apart with odds of 8 to 1; between the two they are believed with a warning."""
 
@@ -102,7 +105,9 @@ def describe_gait(track: KeypointTrack, arrays: TrackArrays) -> GaitDescriptor:
     contacts = {limb: find_contact(body.limbs[limb], foot, going) for limb, foot in feet.items()}
     by_stance = track.sides_sure is not None and min(contact.sure for contact in contacts.values()) <= UNSEEN_CONTACT
     if by_stance:
-        contacts = {limb: contact_by_stance(foot, going) for limb, foot in feet.items()}
+        # What makes a foot's way look short makes it look slow as well: their ratio is right where neither is.
+        under_feet = replace(going, ground_px_s=math.copysign(belt_px_s, ground_px_s))
+        contacts = {limb: contact_by_stance(foot, under_feet) for limb, foot in feet.items()}
         notes.append("no contact with the ground is plain: touchdowns follow from the middles of the stances")
     elif track.sides_sure is not None:
         contacts = even_in_pairs(contacts)
@@ -111,8 +116,11 @@ def describe_gait(track: KeypointTrack, arrays: TrackArrays) -> GaitDescriptor:
     phases = {limb: turn(contact.touchdown - zero) for limb, contact in contacts.items()}
     duty = {limb: contact.duty for limb, contact in contacts.items()}
     label, clear = gait_label(body.skeleton, phases, duty)
-
     assumed_m = ASSUMED_LEG_LENGTH_M[body.skeleton]
+    if label == "amble" and track.sides_sure is not None:
+        slow = (ground_px_s / leg_px) ** 2 * assumed_m / GRAVITY_M_S2 < AMBLE_FROUDE
+        label = "walk" if slow else label
+
     speed = speed_px_s / leg_px if travel != "on_the_spot" else 0.0
     periodic = float(np.mean([foot.forward.explained for foot in feet.values()]))
     contact_sure = float(np.mean([contact.sure for contact in contacts.values()]))

@@ -10,6 +10,7 @@ import numpy as np
 from video2reward.memory.records import BIPED_LIMBS, QUADRUPED_LIMBS, GaitDescriptor, KeypointTrack, QualityReport
 from video2reward.tools.clean import runs_of
 from video2reward.tools.gait import GRAVITY_M_S2, SIDES_PLAIN, SIDES_SURE, sides_matter
+from video2reward.tools.swing_gait import doubt_about, swings_agree
 from video2reward.tools.track import TrackArrays
 
 View = Literal["side", "oblique", "front_or_back", "unknown"]
@@ -74,7 +75,11 @@ def assess(track: KeypointTrack, arrays: TrackArrays, gait: GaitDescriptor | Non
             advice.append("Film the whole subject, its feet included, with nothing in front of it.")
         if track.sides_sure is not None:
             refuse += _pixel_doubts(track, gait)
-            if gait.gait != "unknown" and track.sides_sure < SIDES_PLAIN and sides_matter(gait.phase_offsets):
+            unsure = gait.gait != "unknown" and track.sides_sure < SIDES_PLAIN and sides_matter(gait.phase_offsets)
+            if doubt := doubt_about(track, gait):
+                warn.append(doubt)
+                advice.append(f"Say what it does (--gait {gait.gait}), or film from the side, all four legs in view.")
+            elif unsure and not swings_agree(track, gait.gait):
                 share = 0.5 * (1 + math.erf(track.sides_sure / math.sqrt(2)))
                 warn.append(
                     f"near and far legs look alike: {gait.gait} is the likeliest ({share:.0%}), not the only reading."
@@ -151,9 +156,8 @@ def _pixel_doubts(track: KeypointTrack, gait: GaitDescriptor) -> list[str]:
         return [f"the strides look too little alike ({track.rhythm_strength:.0%}) to be told."]
     if gait.gait == "unknown":
         guess = track.sides_sure is None or track.sides_sure < SIDES_SURE
-        why = (
-            "near and far legs look alike" if guess else "the paws are not seen plainly enough, or for too few strides"
-        )
+        seen = "the paws are not seen plainly enough, for too few strides, or do not fit the picture as a whole"
+        why = "near and far legs look alike" if guess else seen
         return [
             f"which foot falls when cannot be told surely: {why}. The stride frequency of "
             f"{gait.stride_frequency_hz:.2f} Hz rests on the whole picture ({track.rhythm_strength:.0%} alike)."

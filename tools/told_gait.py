@@ -30,6 +30,13 @@ def gait_names() -> tuple[str, ...]:
 
 
 def with_told_gait(gait: GaitDescriptor, label: GaitLabel) -> GaitDescriptor:
+    """Return the gait as the user names it. Raises BadInput where the subject has no such gait."""
+    return with_footfalls_of(
+        gait, label, f"the footfalls are those of a {label}, as was said; measured are the strides"
+    )
+
+
+def with_footfalls_of(gait: GaitDescriptor, label: GaitLabel, because: str) -> GaitDescriptor:
     """Return the gait with the footfalls of `label`; strides are kept, and the speed where it could be measured.
 
     Raises BadInput where the subject has no such gait.
@@ -41,7 +48,7 @@ def with_told_gait(gait: GaitDescriptor, label: GaitLabel) -> GaitDescriptor:
     duty, froude = typical[label]
     limbs = BIPED_LIMBS if person else QUADRUPED_LIMBS
     row = (0.0, 0.0 if label == "hop" else 0.5) if person else TEMPLATES["walk" if label == "amble" else label][0]
-    notes = [f"the footfalls are those of a {label}, as was said; measured are the strides"]
+    notes = [because]
     speed = gait.speed_leg_lengths_s
     leg_m = gait.leg_length_m_assumed
     if gait.travel != "on_the_spot" and (gait.confidence.get("speed", 0.0) < _SURE_SPEED or speed <= 0.0):

@@ -28,6 +28,7 @@ from video2reward.memory.records.clip import (
     KeypointTrack,
     QualityReport,
     SubjectChoice,
+    SwingReading,
 )
 from video2reward.memory.records.loop import Attempt, Decision, Recollection, Steering
 from video2reward.memory.records.reward import RewardDraft, RewardProgram, RewardTerm, TrialReport
@@ -74,6 +75,7 @@ __all__ = [
     "Steering",
     "StoredRecord",
     "SubjectChoice",
+    "SwingReading",
     "TrainingRun",
     "TrainingSpec",
     "Travel",

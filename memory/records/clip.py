@@ -34,6 +34,13 @@ class SubjectChoice(Record):
     gait: GaitLabel | None = Field(None, description="what it does, where the clip does not show which foot falls when")
 
 
+class SwingReading(Record):
+    """What the times at which an animal's legs swing say of its gait, whatever its points say."""
+
+    gait: GaitLabel | None = Field(None, description="the symmetrical gait that they fit; None where none stands out")
+    share: Unit = Field(0.0, description="share of resamples of the strides that fit it")
+
+
 class KeypointTrack(StoredRecord):
     """Named points on a uniform time grid.
 
@@ -53,7 +60,9 @@ class KeypointTrack(StoredRecord):
     camera_inlier_ratio: Unit = 1.0
     rhythm_hz: float | None = Field(None, description="stride frequency from how the pictures repeat, in clip hertz")
     rhythm_strength: Unit = Field(0.0, description="how alike the strides look there")
+    rhythm_halves: float | None = Field(None, description="how alike legs look half a stride apart; < 0: the opposite")
     sides_sure: float | None = Field(None, description="standard errors by which near and far legs were told apart")
+    swings: SwingReading | None = None
     turned_s: float | None = Field(None, description="when the subject was seen to turn round, in clip seconds")
     notes: tuple[str, ...] = ()
 

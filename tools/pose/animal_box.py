@@ -40,6 +40,11 @@ class BoxFinder:
         """Return 1 for an animal that faces right in the picture and -1 for left, from all looks together."""
         return 1 if sum(odds for _, odds in self._facing) >= 0 else -1
 
+    @property
+    def facing_odds(self) -> float:
+        """Return the mean log-odds of a look that the animal faces right in the picture."""
+        return float(np.mean([odds for _, odds in self._facing])) if self._facing else 0.0
+
     def turned_at(self) -> int | None:
         """Return the frame from which the animal faces the other way for good; None where it goes one way all along.
 

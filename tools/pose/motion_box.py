@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d, median_filter, uniform_filter1d
+from video2reward.tools.camera import inside_bars
 from video2reward.tools.video import Frame
 
 _SHORT_SIDE_PX = 136
@@ -63,7 +64,7 @@ class MotionWatch:
         if self._gray is None or self._gray.shape != gray.shape:
             residual = np.zeros(gray.shape, np.float32)
         else:
-            residual = _residual(self._flow.calc(self._gray, gray, None), _bars(self._brightest))
+            residual = _residual(self._flow.calc(self._gray, gray, None), inside_bars(self._brightest))
         small = (gray.shape[1] // _CELL_PX, gray.shape[0] // _CELL_PX)
         self._maps.append(cv2.resize(residual, small, interpolation=cv2.INTER_AREA).astype(np.float16))
         self._gray = gray
@@ -75,7 +76,7 @@ class MotionWatch:
         """
         if len(self._maps) < 4 or self._brightest is None:
             return None
-        top, bottom, left, right = _bars(self._brightest)
+        top, bottom, left, right = inside_bars(self._brightest)
         maps = np.stack(self._maps).astype(np.float32)
         maps[0] = maps[1]
         inside = np.zeros(maps.shape[1:], bool)
@@ -96,15 +97,6 @@ class MotionWatch:
         pixels = _CELL_PX / self._scale
         content = np.array([left, top, right - left, bottom - top]) / self._scale
         return MovingBox(_smoothed(boxes * pixels, self._fps), strength, content)
-
-
-def _bars(brightest: NDArray[np.uint8]) -> tuple[int, int, int, int]:
-    """Return top, bottom, left and right of what was ever brighter than a black bar."""
-    rows = np.flatnonzero(np.quantile(brightest, 0.9, axis=1) > 24)
-    columns = np.flatnonzero(np.quantile(brightest, 0.9, axis=0) > 24)
-    if len(rows) < 8 or len(columns) < 8:
-        return 0, brightest.shape[0], 0, brightest.shape[1]
-    return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
 
 
 def _residual(flow: NDArray[np.float32], bars: tuple[int, int, int, int]) -> NDArray[np.float32]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
-from video2reward.memory.records import PERSON_KEYPOINTS, QUADRUPED_KEYPOINTS, Skeleton
+from video2reward.memory.records import PERSON_KEYPOINTS, QUADRUPED_KEYPOINTS, Skeleton, SwingReading
 
 KEYPOINTS_BY_SKELETON: Mapping[Skeleton, tuple[str, ...]] = {
     "person": PERSON_KEYPOINTS,
@@ -33,5 +33,7 @@ class PointSeries:
     notes: tuple[str, ...] = ()
     sides_sure: float | None = None
     """How surely left and right were told apart over the whole clip already, in standard errors; None: not yet."""
+    swings: SwingReading | None = None
+    """What the times say at which the legs swing, where they were looked at."""
     turned_s: float | None = None
     """When the subject turned round and went the other way, in seconds of the clip; None where it did not."""

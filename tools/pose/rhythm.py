@@ -35,6 +35,9 @@ class Rhythm:
     strength: float
     window: slice
     phase: NDArray[np.float64]
+    halves: float = 0.0
+    """How alike the legs look half a stride apart, against a whole stride: a walk, trot or pace shows the same, with
+    sides exchanged, which the maps do not tell apart; a gallop or bound shows the opposite."""
 
     @property
     def num_strides(self) -> float:
@@ -154,7 +157,11 @@ def _rhythm_in(looks: NDArray[np.float32], fps: float, window: slice, near_hz: f
     frequency = sharpened_frequency(signals, fps, fps / (lag + vertex(mean[lag - 1 : lag + 2])))
     phase = common_phase(signals, fps, frequency)
     frequency = float(np.polyfit(np.arange(len(phase)) / fps, phase, 1)[0])
-    return Rhythm(frequency, float(np.clip(mean[lag], 0, 1)), window, phase)
+    legs = parts[0] @ parts[0].T
+    of_legs = [float(np.diagonal(legs, at).mean()) for at in lags]
+    half, whole = np.interp([0.5 * fps / frequency, fps / frequency], lags, of_legs)
+    halves = float(np.clip(half / max(whole, 0.05), -1, 1))
+    return Rhythm(frequency, float(np.clip(mean[lag], 0, 1)), window, phase, halves)
 
 
 def _without_drift(looks: NDArray[np.float32], fps: float) -> NDArray[np.float32]:
