@@ -98,7 +98,7 @@ def describe_gait(track: KeypointTrack, arrays: TrackArrays) -> GaitDescriptor:
     speed_px_s = _mean_speed(body)
     backwards = speed_px_s < -0.2 * leg_px and track.camera != "unknown"
     belt_px_s = float(np.median([backward_speed(foot, stride, -1 if backwards else 1) for foot in feet.values()]))
-    notes = list(body.notes)
+    notes = [note for note in track.notes if note not in track.clip.notes] + list(body.notes)
     travel, speed_px_s, speed_sure = _travel(track, speed_px_s, belt_px_s, leg_px, notes)
     ground_px_s = speed_px_s if travel != "on_the_spot" else belt_px_s
     going = Going(body.skeleton, stride, trunk[0], trunk[1], ground_px_s, leg_px, harmonics)

@@ -84,7 +84,7 @@ def see_animal(clip: Clip, choice: SubjectChoice, progress: Callable[[float], No
     anchor, side = _trunk_anchor(views, boxes, segments)
     looks = looks_along(views.glimpses, anchor, side)
     rhythm = find_rhythm(looks, segments, clip.fps)
-    if rhythm and is_half_a_stride(views.places_px, views.confidence, side, finder.facing, rhythm):
+    if rhythm and is_half_a_stride(views.places_px, views.confidence, side, facing, rhythm):
         half = replace(rhythm, frequency_hz=rhythm.frequency_hz / 2, phase=rhythm.phase / 2)
         rhythm = find_rhythm(looks, [rhythm.window], clip.fps, near_hz=half.frequency_hz) or half
     points = told_apart(
@@ -93,6 +93,10 @@ def see_animal(clip: Clip, choice: SubjectChoice, progress: Callable[[float], No
     if rhythm is not None and points.sides_sure is not None and points.sides_sure < SIDES_PLAIN:
         swings = watch_swings(clip, boxes, rhythm.window, facing, _side_px(clip))
         points = replace(points, swings=read_swings(swings, rhythm.phase) if swings is not None else None)
+    if rhythm and len(segments) > 1:
+        start_s, stop_s = rhythm.window.start / clip.fps, rhythm.window.stop / clip.fps
+        note = f"of {len(segments)} shots the one with the plainest strides is used, {start_s:.1f} to {stop_s:.1f} s"
+        points = replace(points, notes=(*points.notes, note))
     if (turned := finder.turned_at()) is not None:
         points = replace(points, turned_s=turned / clip.fps)
     return AnimalSeen(points, motion, rhythm, sure)
