@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 from video2reward.memory.errors import BadClip
@@ -27,6 +28,7 @@ from video2reward.tools.cycle import PHASE_GRID, Stride, apart, find_stride, mea
 from video2reward.tools.gait_labels import gait_label
 from video2reward.tools.track import TrackArrays
 
+T = TypeVar("T")
 GRAVITY_M_S2 = 9.81
 ASSUMED_LEG_LENGTH_M: dict[Skeleton, float] = {"person": 0.9, "quadruped": 0.5}
 """Hip to ground: an adult person; a large dog. A clip shows no metres, so speed is measured in leg lengths."""
@@ -45,6 +47,8 @@ STANCE_SURE = 0.85
 """How far phases of the middles of stance are trusted, against those of touchdowns that were seen."""
 SIDE_BY_SIDE = 0.06
 """Two feet of a pair that fall so close together, in strides, can be taken for each other and little changes."""
+MIDWAY = 0.09
+"""So near to a quarter of a stride after another foot, in strides, a foot falls midway between two."""
 AMBLE_FROUDE = 0.35
 """Slower than this, a gait with a walk's footfalls is one: a network's paws tell its duty less well than its speed."""
 SIDES_PLAIN = 1.2
@@ -52,11 +56,12 @@ SIDES_PLAIN = 1.2
 
 
 def sides_matter(phases: Mapping[str, float]) -> bool:
-    """Tell whether it makes a difference which leg is the near one: where fore or hind feet fall together it does not.
+    """Tell whether it makes a difference which leg is the near one.
 
-    Near and far of the other pair may then be mistaken: that mirrors the animal, which changes no gait's name.
+    Where fore or hind feet fall together it does not: near and far of the other pair may be mistaken, which mirrors the
+    animal. Nor where each foot of one pair falls midway between those of the other: that is a walk either way.
     """
-    return min(_lags(phases), default=0.5) > SIDE_BY_SIDE
+    return min(_lags(phases), default=0.5) > SIDE_BY_SIDE and not _midway(phases)
 
 
 def footfalls_told(
@@ -112,6 +117,11 @@ def describe_gait(track: KeypointTrack, arrays: TrackArrays) -> GaitDescriptor:
     elif track.sides_sure is not None:
         contacts = even_in_pairs(contacts)
     reference = next(iter(contacts))
+    unsure = track.sides_sure is not None and track.sides_sure < SIDES_SURE
+    if unsure and _diagonal({limb: contact.touchdown for limb, contact in contacts.items()}):
+        # Walking animals but most primates put a hind foot down before the fore foot of its side (Hildebrand, 1965).
+        body = replace(body, limbs=_hind_exchanged(body.limbs))
+        contacts = _hind_exchanged(contacts)
     zero = contacts[reference].touchdown
     phases = {limb: turn(contact.touchdown - zero) for limb, contact in contacts.items()}
     duty = {limb: contact.duty for limb, contact in contacts.items()}
@@ -174,6 +184,21 @@ def describe_gait(track: KeypointTrack, arrays: TrackArrays) -> GaitDescriptor:
 def _lags(phases: Mapping[str, float]) -> list[float]:
     """Return how far apart, in strides, the two feet of each pair fall."""
     return [apart(phases[left], phases[right]) for left, right in _PAIRS if left in phases and right in phases]
+
+
+def _midway(phases: Mapping[str, float]) -> bool:
+    """Tell whether the feet of each pair alternate and each falls midway between the feet of the other pair."""
+    if len(phases) < 4 or min(_lags(phases), default=0.0) <= ALTERNATING:
+        return False
+    return apart(2 * (phases["RL"] - phases["FL"]), 0.5) < 2 * MIDWAY
+
+
+def _diagonal(phases: Mapping[str, float]) -> bool:
+    return _midway(phases) and apart(phases["RL"] - phases["FL"], 0.25) < MIDWAY
+
+
+def _hind_exchanged(by_limb: Mapping[str, T]) -> dict[str, T]:
+    return {**by_limb, "RL": by_limb["RR"], "RR": by_limb["RL"]}
 
 
 def _leg_length_px(body: Body, feet: dict[str, FootCycle], seen_by_network: bool) -> float:

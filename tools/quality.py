@@ -22,6 +22,7 @@ LYING_RAD = 0.9
 _SLOWED = 1.6
 _TURNED_AWAY = 0.8
 """A body that looks this much shorter at one time than at another has turned by 37 degrees: that is their cosine."""
+_EDGE = 0.02
 _TURN_S = 1.0
 _FEWEST_IN_A_STRIDE = 4
 """With fewer pictures a second, their median is that of a moment and not of a stride."""
@@ -235,7 +236,10 @@ def _straightest(track: KeypointTrack, arrays: TrackArrays) -> _Straight:
     height = _middle(arrays, ("paw",))[:, 1] - np.fmin(front[:, 1], rear[:, 1])
     trunk = np.abs(front[:, 0] - rear[:, 0]) / np.where(height > 0, height, np.nan)
     box = arrays.box_px[:, 2] / np.where(arrays.box_px[:, 3] > 0, arrays.box_px[:, 3], np.nan)
-    known = np.flatnonzero(np.isfinite(trunk) & np.isfinite(box))
+    # What the picture's edge cuts off looks short, and so does its trunk, which is then guessed.
+    left, right = arrays.box_px[:, 0], arrays.box_px[:, 0] + arrays.box_px[:, 2]
+    whole = (left > _EDGE * track.clip.width_px) & (right < (1 - _EDGE) * track.clip.width_px)
+    known = np.flatnonzero(np.isfinite(trunk) & np.isfinite(box) & whole)
     if len(known) < 2 * span:
         return _Straight(1.0)
     starts = np.arange(0, len(known) - span + 1, span // 2)

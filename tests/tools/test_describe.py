@@ -147,7 +147,7 @@ def test_a_subject_seen_from_the_front_or_turning_round_is_refused(walker) -> No
 
 @pytest.mark.parametrize("last, says", [(True, "from 2.5 s on its body looks"), (False, "before 2.5 s its body looks")])
 def test_a_subject_that_turns_away_from_the_side_view_is_refused_with_the_moment(walker, last: bool, says: str) -> None:
-    track, arrays = walker().track()
+    track, arrays = walker(speed=100.0).track()  # it stays within the picture
     gait = describe_gait(track, arrays)
     # It turns by 60 degrees in the third second of five, by 37 (their cosine is 0.8) after 2.6 s or up to 2.4 s.
     turned_rad = np.clip(np.arange(arrays.num_frames) / 30 - 2.0, 0, 1) * np.pi / 3
@@ -159,6 +159,17 @@ def test_a_subject_that_turns_away_from_the_side_view_is_refused_with_the_moment
     assert report.verdict == "refuse"
     assert any(says in reason for reason in report.reasons), report.reasons
     assert any("straight on" in advice for advice in report.advice)
+
+
+def test_a_subject_that_is_cut_off_by_the_pictures_edge_does_not_turn(walker) -> None:
+    track, arrays = walker(speed=100.0).track()  # it stays within the picture
+    gait = describe_gait(track, arrays)
+    box = arrays.box_px.copy()
+    box[75:, 0] = 0.0
+    shorter = np.where(np.arange(150) < 75, 1.0, 0.6)
+    middle = arrays.x_px.mean(1, keepdims=True)
+    cut_off = replace(arrays, x_px=middle + shorter[:, None] * (arrays.x_px - middle), box_px=box)
+    assert not any("turns" in reason for reason in assess(track, cut_off, gait).reasons)
 
 
 def test_a_subject_that_raises_its_head_does_not_turn(walker) -> None:

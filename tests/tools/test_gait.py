@@ -228,6 +228,16 @@ def test_which_leg_of_a_bound_is_the_near_one_need_not_be_known(walker) -> None:
     assert assess(track, arrays, gait).verdict == "ok"
 
 
+@pytest.mark.parametrize("hind", [0.77, 0.27], ids=["right", "hind feet mistaken"])
+def test_a_walk_is_named_without_knowing_which_leg_is_the_near_one(walker, hind: float) -> None:
+    phases = {"FL": 0.0, "FR": 0.5, "RL": hind, "RR": hind - 0.5 if hind > 0.5 else hind + 0.5}
+    track, arrays = _seen_by_network(walker, phases=phases, duty=0.62, speed=100.0)
+    gait = describe_gait(track.model_copy(update={"sides_sure": 0.1}), arrays)
+    assert gait.gait == "walk" and apart(gait.phase_offsets["RL"], 0.77) < 0.03
+    sure = describe_gait(track, arrays)
+    assert apart(sure.phase_offsets["RL"], hind) < 0.03  # where sides were seen they are kept
+
+
 def _without_plain_contacts(walker, **changes: object):
     """Return a track whose paws move up and down so wildly that no touchdown can be seen in them."""
     track, arrays = _seen_by_network(walker, **changes)
