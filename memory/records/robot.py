@@ -32,7 +32,7 @@ class RobotInspection(StoredRecord):
     mass_kg: float
     leg_length_m: float
     standing_height_m: float
-    stands: bool = Field(description="it stayed up for two seconds on its servos alone")
+    stands: bool = Field(description="it stayed up on its servos alone: four legs for two seconds, two for half of one")
     servos: tuple[Servo, ...]
     notes: tuple[str, ...]
 

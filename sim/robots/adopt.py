@@ -46,7 +46,8 @@ _ACTION_SCALE = {
 }
 _STIFFER = (1.0, 2.0, 4.0)
 """Guessed stiffness is raised by these until the robot stays up."""
-_SETTLE_S = 2.0
+_SETTLE_S = {"quadruped": 2.0, "biped": 0.5}
+"""A biped has to balance: on its servos alone G1 tips over after 1.2 s. Stiff enough not to is too stiff to learn."""
 _LEAST_STANDING = 0.65
 """Of the fitted height: below it a robot has not sagged but gone down."""
 _FALL_SHARE = 0.63
@@ -261,11 +262,11 @@ def _card(model, anatomy: Anatomy, stance, leg_m: float, feet, weight_n: float, 
 
 
 def _stood(robot: RobotConfig, folder: Path) -> tuple[RobotConfig, bool]:
-    """Let the robot stand on its servos for two seconds and measure it then; say whether it stayed up."""
+    """Let the robot stand on its servos for a while and measure it then; say whether it stayed up."""
     model = load_model(replace(robot, mjcf=str(folder / MODEL_FILE)), timestep_s=0.005)
     data = mujoco.MjData(model)
     mujoco.mj_resetDataKeyframe(model, data, model.key("home").id)
-    for _ in range(round(_SETTLE_S / model.opt.timestep)):
+    for _ in range(round(_SETTLE_S[robot.kind] / model.opt.timestep)):
         mujoco.mj_step(model, data)
     height = float(data.qpos[2])
     upright = 1.0 - 2.0 * float(data.qpos[4] ** 2 + data.qpos[5] ** 2) > 0.9

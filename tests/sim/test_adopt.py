@@ -143,6 +143,9 @@ def test_a_biped_stands_with_its_soles_under_its_centre_of_mass(adopted):
     assert ahead - data.site("L_root").xpos[0] > 0.02
     for foot in robot.feet:
         assert data.site(f"{foot}_sole").xpos[0] == pytest.approx(ahead, abs=0.015)
+    # No biped stands on its servos for long: they are as stiff as G1's for its weight and leg, not stiffer.
+    hip = next(servo for servo in found.servos if servo.joint == "l3")
+    assert hip.kp == pytest.approx(0.6 * found.mass_kg * 9.81 * found.leg_length_m, rel=0.1)
 
 
 def test_a_servo_of_its_own_is_kept_and_a_motors_torque_too(adopted):
