@@ -22,6 +22,8 @@ from video2reward.tools.video import MAX_WATCHED, frame_times, frames, open_clip
 
 __all__ = ["Progress", "extract_keypoints", "load_track_arrays"]
 
+MIN_FPS = 4.0
+"""With fewer frames a second not even a slow walk's stride shows each foot on the ground and off it."""
 Progress = Callable[[float], None]
 """Called with the share that is done, from 0 to 1."""
 
@@ -50,6 +52,11 @@ def extract_keypoints(
     else:
         choice = subject or SubjectChoice()
         opened = open_clip(clip, slow_motion_factor, most=MAX_WATCHED, around_s=choice.at_second)
+        if opened.fps * slow_motion_factor < MIN_FPS:
+            raise BadClip(
+                f"{opened.path} shows {opened.fps:.2g} frames a second: too few to see strides in.",
+                "Film at 30 frames a second or more.",
+            )
         seen = see_subject(opened, choice, progress)
         points, background, rhythm = seen.points, seen.background, seen.rhythm
     track, arrays = _assemble(opened, points, background)

@@ -45,6 +45,8 @@ class AnimalSeen:
     background: BackgroundMotion
     rhythm: Rhythm | None
     sure: float
+    moves: bool
+    """Whether anything moves against the background at all."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def see_animal(clip: Clip, choice: SubjectChoice, progress: Callable[[float], No
     Where its near and far legs look alike, a fourth watches when they swing.
     """
     network = QuadNet()
-    moving = _moving_boxes(clip, _wanted(clip, choice, network), _part(progress, 0.0, 0.2))
+    moving, moves = _moving_boxes(clip, _wanted(clip, choice, network), _part(progress, 0.0, 0.2))
     finder = BoxFinder(network, clip.fps)
     background = BackgroundWatch()
     report = _part(progress, 0.2, 0.5)
@@ -77,7 +79,7 @@ def see_animal(clip: Clip, choice: SubjectChoice, progress: Callable[[float], No
     segments = _segments(motion)
     boxes, sure = finder.result(segments, len(motion.black))
     if not np.isfinite(boxes).any():
-        return AnimalSeen(None, motion, None, sure)
+        return AnimalSeen(None, motion, None, sure, moves)
     facing = faces(finder.facing_odds, boxes, motion, segments) or finder.facing
     views = _look(clip, network, boxes, facing, _part(progress, 0.5, 0.9))
     segments = [part for segment in segments for part in _inside(segment, np.isfinite(boxes[:, 0]))]
@@ -99,7 +101,7 @@ def see_animal(clip: Clip, choice: SubjectChoice, progress: Callable[[float], No
         points = replace(points, notes=(*points.notes, note))
     if (turned := finder.turned_at()) is not None:
         points = replace(points, turned_s=turned / clip.fps)
-    return AnimalSeen(points, motion, rhythm, sure)
+    return AnimalSeen(points, motion, rhythm, sure, moves)
 
 
 def faces(odds: float, boxes: NDArray[np.float64], motion: BackgroundMotion, segments: list[slice]) -> int | None:
@@ -140,14 +142,14 @@ def _wanted(clip: Clip, choice: SubjectChoice, network: QuadNet) -> tuple[int, N
 
 def _moving_boxes(
     clip: Clip, wanted: tuple[int, NDArray[np.float64]] | None, report: Callable[[float], None]
-) -> NDArray[np.float64]:
+) -> tuple[NDArray[np.float64], bool]:
     watch = MotionWatch(clip.fps)
     for frame in frames(clip, max_side_px=_side_px(clip)):
         watch.add(frame)
         report(frame.index / clip.num_frames)
     found = watch.result(wanted)
     whole = np.array([0.0, 0.0, clip.width_px, clip.height_px])
-    return found.boxes_px if found else np.tile(whole, (clip.num_frames, 1))
+    return found.boxes_px if found else np.tile(whole, (clip.num_frames, 1)), watch.moves()
 
 
 def _segments(motion: BackgroundMotion) -> list[slice]:

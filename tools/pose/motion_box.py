@@ -27,6 +27,8 @@ _WIDER = 1.35
 """An animal from the side is longer than high, legs included."""
 _STEP_PRICE = 0.25
 _SMOOTH_S = 0.25
+_PLAIN = 0.4
+"""In units of what parallax would allow. Still scenes, noise and a running belt come to 0.3, animals to 1 and more."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,11 @@ class MotionWatch:
         small = (gray.shape[1] // _CELL_PX, gray.shape[0] // _CELL_PX)
         self._maps.append(cv2.resize(residual, small, interpolation=cv2.INTER_AREA).astype(np.float16))
         self._gray = gray
+
+    def moves(self) -> bool:
+        """Tell whether anything moves otherwise than the background, in half of the frames."""
+        much = [float(np.quantile(one, 0.98)) for one in self._maps[1:]]
+        return len(much) > 0 and float(np.median(much)) > _PLAIN
 
     def result(self, wanted: tuple[int, NDArray[np.float64]] | None = None) -> MovingBox | None:
         """Return the box that follows what moves; None where nothing does or there is nothing to compare.

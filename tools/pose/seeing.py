@@ -22,6 +22,7 @@ from video2reward.tools.pose.watchers import better_animal_watcher, open_watcher
 from video2reward.tools.video import Frame, start_s
 
 _CURE = "Show where it is with --box x,y,w,h, or give its points with --keypoints FILE (COCO JSON, DeepLabCut CSV, …)."
+_STEADY = "Give a clip in which the whole subject walks, trots or runs steadily, seen from the side."
 MIN_ANIMAL_SURE = 0.22
 
 
@@ -57,6 +58,10 @@ def see_subject(clip: Clip, choice: SubjectChoice, progress: Callable[[float], N
             raise MissingPart(
                 f"no animal was found in {clip.path}, and people cannot be looked for: {kind.missing.what}",
                 kind.missing.cure,
+            )
+        if not seen.moves:
+            raise BadClip(
+                f"hardly anything moves in {clip.path}: there are no strides to be seen.", f"{_STEADY} {_CURE}"
             )
         who = "animal" if choice.kind == "animal" else "person and no animal"
         raise BadClip(f"no {who} was found in {clip.path}.", _CURE)

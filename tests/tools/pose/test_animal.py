@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from video2reward.evals.drawn_animals import DrawnAnimal, write_animal
-from video2reward.evals.drawn_clips import encode
-from video2reward.memory.errors import BadInput
+from video2reward.evals.drawn_clips import encode, scene, write_subject
+from video2reward.memory.errors import BadClip, BadInput
 from video2reward.memory.records import SubjectChoice
 from video2reward.tools.describe import describe_clip
 from video2reward.tools.extract_keypoints import load_track_arrays
@@ -30,6 +30,18 @@ def test_what_moves_against_the_background_is_boxed(tmp_path: Path, clips) -> No
     # The block is 16 px wide and goes half a pixel a frame from x = 20.
     block = 28 + 0.5 * np.arange(40)
     assert np.median(np.abs(middle[:, 0] - block)) < 16
+
+
+def test_an_empty_treadmill_is_said_to_show_nothing_that_moves(tmp_path: Path) -> None:
+    clip = encode(tmp_path / "belt.mp4", scene((320, 180), np.arange(24) / 30, animals=0, belt=True), 30)
+    with pytest.raises(BadClip, match="hardly anything moves"):
+        describe_clip(clip, tmp_path / "out", subject=SubjectChoice(kind="animal"))
+
+
+def test_a_clip_of_a_frame_a_second_is_refused_before_it_is_watched(tmp_path: Path) -> None:
+    clip = write_subject(tmp_path, size=(96, 64), fps=1, frames=12, points=False)
+    with pytest.raises(BadClip, match="1 frames a second: too few"):
+        describe_clip(clip, tmp_path / "out")
 
 
 @pytest.mark.parametrize(
