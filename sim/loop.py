@@ -29,6 +29,9 @@ CHECKPOINT = "policy.pt"
 # all measured on the noisy policy, over so many batches, from the state and the target and not from the reward.
 FINE_PHYSICS_STEP_S, POLISH_ENV_STEPS, FINAL_STD = 0.005, 200_000, 0.15
 MIN_LEARNING_RATE = 2e-4
+# With little noise the same step of the weights is a large step of the policy: it would wander, and end wherever it
+# happens to be, with one trot in six a tenth too fast.
+FINAL_CALM = 0.1
 # A fast gait falls, if it does, within its first half second: the last stage sees every robot start up this often.
 POLISH_EPISODE_S = 4.0
 # A biped begins rougher than the judge lets it (.08, .1): what still falls becomes so rare as less is tried out that it
@@ -54,6 +57,11 @@ class Polish:
         """Return how much may still be tried out: from what it was, in even ratios, to FINAL_STD after two thirds."""
         share = min((env_steps - self.begun) / (0.67 * self.steps), 1.0)
         return self.first_std * (min(FINAL_STD / self.first_std, 1.0)) ** share
+
+    def calm(self, env_steps: int) -> float:
+        """Return what share of its usual steps learning still takes: from 1, in even ratios over the last third."""
+        share = min(max((env_steps - self.begun) / (0.33 * self.steps) - 2.0, 0.0), 1.0)
+        return FINAL_CALM**share
 
 
 def polish_episode_s(speed_m_s: float) -> float:
@@ -179,7 +187,9 @@ class TrainingLoop:
         terms = {t.name: float(v) / self.cfg.num_steps for t, v in zip(env.terms, env.term_sums, strict=True)}
         if bad := [name for name, value in terms.items() if not math.isfinite(value)]:
             raise _Diverged(f"the terms {', '.join(bad)} became infinite or undefined")
-        ppo.learning_rate = max(ppo.learning_rate, MIN_LEARNING_RATE)
+        calm = self.polish.calm(self.env_steps) if self.polish else 1.0
+        ppo.desired_kl = calm * self.cfg.desired_kl
+        ppo.learning_rate = max(ppo.learning_rate, calm * MIN_LEARNING_RATE)
         ppo.update()
         if self.polish:
             ppo.cap_action_std(self.polish.std_cap(self.env_steps))

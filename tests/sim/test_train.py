@@ -14,7 +14,7 @@ from video2reward.memory.records import MotionTarget, TrainingRun, TrainingSpec
 from video2reward.sim.config import GO1
 from video2reward.sim.contract import run_reward
 from video2reward.sim.learner import load_checkpoint
-from video2reward.sim.loop import polish_episode_s
+from video2reward.sim.loop import Polish, polish_episode_s
 from video2reward.sim.train import train
 from video2reward.tools.write_reward import compose
 
@@ -215,3 +215,13 @@ def test_a_fast_gait_is_polished_for_longer_than_it_takes_to_get_fast():
     assert polish_episode_s(0.6) == polish_episode_s(-0.6) == 4.0
     # 2.4 m/s at a tenth of 9.81 m/s2 take 2.45 s, and that is a third of the episode.
     assert polish_episode_s(2.4) == pytest.approx(2.45 / 0.33, rel=0.01)
+
+
+def test_the_polish_tries_out_less_and_less_and_then_learns_in_smaller_steps():
+    polish = Polish(begun=100_000, steps=200_000, first_std=0.6)
+    assert polish.std_cap(100_000) == 0.6
+    # Half way down in even ratios is the geometric mean of .6 and .15.
+    assert polish.std_cap(167_000) == pytest.approx(0.3)
+    assert polish.std_cap(234_000) == polish.std_cap(900_000) == pytest.approx(0.15)
+    assert polish.calm(100_000) == polish.calm(232_000) == 1.0
+    assert polish.calm(265_000) == pytest.approx(0.1**0.5) and polish.calm(900_000) == pytest.approx(0.1)
