@@ -96,7 +96,7 @@ def description_rows(description: ClipDescription) -> list[tuple[str, str, str]]
 def _gait_rows(gait: GaitDescriptor) -> list[tuple[str, str, str]]:
     facing = f"facing {gait.facing}" if gait.facing != "unknown" else "facing cannot be told"
     duty = "  ".join(f"{limb} {value:.2f}" for limb, value in gait.duty_factor.items())
-    phases = "  ".join(f"{limb} {value:.2f}" for limb, value in gait.phase_offsets.items())
+    phases = "  ".join(f"{limb} {round(value, 2) % 1:.2f}" for limb, value in gait.phase_offsets.items())
     speed = f"{gait.speed_leg_lengths_s:.2f} leg lengths a second, Froude {gait.froude:.2f}"
     used = f"{gait.window_s[0]:.1f} to {gait.window_s[1]:.1f} s, {gait.num_strides:.1f} strides"
     return [

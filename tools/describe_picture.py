@@ -120,7 +120,8 @@ def _footfalls(axes: Axes, gait: GaitDescriptor) -> None:
             low, high = np.clip((start + turn, start + turn + duty), 0, 2)
             if high > low:
                 axes.barh(row, high - low, left=low, height=0.15 * len(limbs), color=LIMB_RGB[limb])
-        axes.text(2.03, row, f"lands at {start:.2f}, stands {100 * duty:.0f} %", va="center", fontsize=9, color=_FAINT)
+        said = f"lands at {round(start, 2) % 1:.2f}, stands {100 * duty:.0f} %"
+        axes.text(2.03, row, said, va="center", fontsize=9, color=_FAINT)
     axes.set_yticks(range(len(limbs)), limbs, fontsize=10)
     axes.invert_yaxis()
     axes.set_xlim(0, 2)

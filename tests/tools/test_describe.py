@@ -12,7 +12,7 @@ from video2reward.memory.errors import BadClip, BadInput, BadKeypoints, MissingP
 from video2reward.memory.records import ClipDescription
 from video2reward.memory.runs import load
 from video2reward.tools.clean import clean_points, even_grid, hampel_outliers
-from video2reward.tools.describe import describe_clip, render_table
+from video2reward.tools.describe import describe_clip, description_rows, render_table
 from video2reward.tools.extract_keypoints import extract_keypoints, load_track_arrays
 from video2reward.tools.gait import describe_gait
 from video2reward.tools.quality import assess
@@ -123,6 +123,17 @@ def test_a_keypoint_file_of_another_clip_is_refused(tmp_path: Path, clips, walke
     )
     with pytest.raises(BadKeypoints, match="of the clip's 12 frames"):
         extract_keypoints(clip, tmp_path / "out", keypoints=file)
+
+
+def test_a_foot_that_falls_with_the_reference_foot_is_told_to_fall_at_nought(walker) -> None:
+    track, arrays = walker().track()
+    gait = describe_gait(track, arrays)
+    gait = gait.model_copy(update={"phase_offsets": {"FL": 0.0, "FR": 0.5, "RL": 0.494, "RR": 0.997}})
+    report = assess(track, arrays, gait)
+    description = ClipDescription(
+        clip=track.clip, subject="quadruped", pose_backend="test", frames_used=1, quality=report, gait=gait
+    )
+    assert ("touchdowns", "FL 0.00  FR 0.50  RL 0.49  RR 0.00") in [row[:2] for row in description_rows(description)]
 
 
 def test_too_few_strides_are_refused(walker) -> None:
