@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import numpy as np
 from video2reward.memory.errors import BadClip
-from video2reward.memory.records import GaitDescriptor, KeypointTrack, Skeleton, Travel
+from video2reward.memory.records import GaitDescriptor, GaitLabel, KeypointTrack, Skeleton, Travel
 from video2reward.tools.body import Body, read_body
 from video2reward.tools.contact import (
     UNSEEN_CONTACT,
@@ -83,6 +83,11 @@ def footfalls_told(
     return not mixed and sides_told and confidence["phase_offsets"] >= FOOTFALLS_SURE
 
 
+def short_for_a_walk(label: GaitLabel, duty: Mapping[str, float]) -> bool:
+    """Tell whether a gait that is a walk by its speed was seen with its feet down too short for one: a bad duty."""
+    return label == "walk" and float(np.mean(list(duty.values()))) < 0.5
+
+
 def describe_gait(track: KeypointTrack, arrays: TrackArrays) -> GaitDescriptor:
     """Measure the gait of a track. Raises BadClip where no limbs can be followed or nothing strides."""
     body = read_body(track, arrays)
@@ -145,6 +150,8 @@ def describe_gait(track: KeypointTrack, arrays: TrackArrays) -> GaitDescriptor:
         "speed": float(np.clip(speed_sure, 0, 1)),
         "gait": float(np.clip(clear * periodic * enough, 0, 1)),
     }
+    if track.sides_sure is not None and short_for_a_walk(label, duty):
+        confidence["duty_factor"] = min(confidence["duty_factor"], 0.3)
     if track.rhythm_hz is not None:
         confidence["stride_frequency"] = float(np.clip(track.rhythm_strength / PLAIN_RHYTHM, 0, 1)) * enough
     if track.sides_sure is not None and sides_matter(phases):

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from video2reward.memory.records import BIPED_LIMBS, QUADRUPED_LIMBS, GaitDescriptor, KeypointTrack, QualityReport
 from video2reward.tools.clean import runs_of
-from video2reward.tools.gait import GRAVITY_M_S2, SIDES_PLAIN, SIDES_SURE, sides_matter
+from video2reward.tools.gait import GRAVITY_M_S2, SIDES_PLAIN, SIDES_SURE, short_for_a_walk, sides_matter
 from video2reward.tools.swing_gait import doubt_about, swings_agree
 from video2reward.tools.track import TrackArrays
 
@@ -77,6 +77,12 @@ def assess(track: KeypointTrack, arrays: TrackArrays, gait: GaitDescriptor | Non
         if track.sides_sure is not None:
             refuse += _pixel_doubts(track, gait)
             unsure = gait.gait != "unknown" and track.sides_sure < SIDES_PLAIN and sides_matter(gait.phase_offsets)
+            if short_for_a_walk(gait.gait, gait.duty_factor):
+                seen = float(np.mean(list(gait.duty_factor.values())))
+                warn.append(
+                    f"a walking foot is down for more than half a stride, and {seen:.0%} was seen: duty is a guess."
+                )
+                advice.append("Film closer, with the ground under the feet in view.")
             if doubt := doubt_about(track, gait):
                 warn.append(doubt)
                 advice.append(f"Say what it does (--gait {gait.gait}), or film from the side, all four legs in view.")

@@ -284,6 +284,17 @@ def test_the_two_feet_of_a_pair_seen_by_the_network_have_one_duty_about_the_midd
     assert [contact.touchdown for contact in even.values()] == pytest.approx([0.125, 0.075, 0.1, 0.1])
 
 
+@pytest.mark.parametrize("duty", [0.42, 0.6])
+def test_a_walk_whose_feet_were_seen_down_too_short_warns_of_its_duty(walker, duty: float) -> None:
+    phases = {"FL": 0.0, "FR": 0.5, "RL": 0.75, "RR": 0.25}
+    track, arrays = _seen_by_network(walker, phases=phases, duty=duty, speed=150.0, bounce=0.0)
+    gait = describe_gait(track, arrays)
+    report = assess(track, arrays, gait)
+    assert gait.gait == "walk"
+    assert (gait.confidence["duty_factor"] <= 0.3) == (duty < 0.5)
+    assert any("duty is a guess" in reason for reason in report.reasons) == (duty < 0.5)
+
+
 @pytest.mark.parametrize("slowed", [1.0, 4.0])
 def test_slow_motion_is_told_by_how_a_runner_falls(walker, slowed: float) -> None:
     # A bob of 8 px of a 100 px leg (0.9 m) at 2.8 Hz: (2 pi 2.8)^2 * 0.072 m / 2 = 11 m/s^2, about g.
