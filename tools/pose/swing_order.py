@@ -4,6 +4,9 @@ Over a stride each leg sweeps from behind its hip to ahead of it, once. Four suc
 either the legs of each pair swing half a stride apart, as in every symmetrical gait (walk, trot, pace), or nearly
 together, as in gallops and bounds (Hildebrand, 1989). Of a pair, the leg that is seen more of is the near one: the far
 one is partly behind it.
+
+How late hind swings are seen, and the shares asked for, were set on 36 drawn animals and eleven clips: how often a name
+is right on others is not known from those.
 """
 
 from __future__ import annotations
