@@ -63,6 +63,7 @@ class Row(Record):
     seconds: float
     first_pass_s: float | None
     first_pass_steps: int | None
+    first_pass_sought: bool = False
     remarks: tuple[str, ...] = ()
 
     @property
@@ -176,6 +177,7 @@ def judged(case: Case, seed: int, folder: Path, run: TrainingRun, final_only: bo
         seconds=run.wall_s,
         first_pass_s=first[1] if first else None,
         first_pass_steps=first[0] if first else None,
+        first_pass_sought=not final_only,
         remarks=run.rungs,
     )
 
@@ -227,7 +229,7 @@ def machine() -> str:
 
 def line(row: Row) -> str:
     """Return a row as it is shown while the table grows."""
-    first = "" if not_looked_for(row) else f", first pass {_seconds(row.first_pass_s)} s"
+    first = f", first pass {_seconds(row.first_pass_s)} s" if row.first_pass_sought else ""
     dtw = "-" if row.dtw is None else f"{row.dtw:.3f}"
     verdict = "passed" if row.passed else f"failed ({', '.join(row.failed_gates)})"
     remarks = f"  [{'; '.join(row.remarks)}]" if row.remarks else ""
@@ -250,7 +252,7 @@ def table(rows: list[Row]) -> str:
             return f"{statistics.median(get(row) for row in group):,.{digits}f}"
 
         sought = [row.first_pass_s if row.first_pass_s is not None else float("inf") for row in group
-                  if not not_looked_for(row)]  # fmt: skip
+                  if row.first_pass_sought]  # fmt: skip
         distances = [row.dtw for row in group if row.dtw is not None]
         cells = [
             name,
@@ -285,11 +287,6 @@ def heading(rows: list[Row]) -> list[str]:
         "the command says `--parallel 2`. Medians over seeds; GSI is 0 where a gate failed. *First pass*: when a kept "
         "checkpoint first passed, `-` where nobody looked; *s* is what the training took, the machine busy or not.",
     ]
-
-
-def not_looked_for(row: Row) -> bool:
-    """Say whether a row is of `--final-only`: it passed, and when for the first time nobody asked."""
-    return row.passed and row.first_pass_s is None
 
 
 def _seconds(value: float | None) -> str:

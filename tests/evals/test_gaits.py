@@ -12,7 +12,7 @@ from video2reward.tools.workers import WORK
 
 ROW = Row(name="go1-trot", robot="go1", seed=1, wanted=("trot",), label="trot", passed=True, failed_gates=(), gsi=0.9,
           E_f=0.0, E_beta=0.01, E_phi=0.02, E_Fr=0.0, dtw=None, chatter=0.1, env_steps=1000, seconds=20.0,
-          first_pass_s=10.0, first_pass_steps=500)  # fmt: skip
+          first_pass_s=10.0, first_pass_steps=500, first_pass_sought=True)  # fmt: skip
 
 
 @pytest.mark.parametrize("case", synthetic_cases(), ids=lambda case: case.name)
@@ -36,7 +36,8 @@ def test_the_table_has_medians_and_counts():
 
 
 def test_what_was_not_looked_for_is_not_said_to_have_been_at_the_end_nor_never():
-    line = table([ROW.model_copy(update={"first_pass_s": None})]).splitlines()[-1]
+    unsought = ROW.model_copy(update={"first_pass_s": None, "first_pass_sought": False})
+    line = table([unsought, unsought.model_copy(update={"seed": 2, "passed": False})]).splitlines()[-1]
     assert "| 10% | - | - |" in line
 
 
