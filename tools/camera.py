@@ -28,6 +28,7 @@ _GROUND_ROWS = (-0.1, 0.25)
 _GROUND_SHARE, _PARALLAX = 0.5, 0.15
 """It counts where it was followed in this share of the frames, and has gone this share of the picture's width farther
 than what is behind, or less far."""
+_GROUND_MARGIN_PX = 16
 _BAR_PX = 6
 """So much inside a black bar's edge nothing is followed."""
 _THUMBNAIL = (96, 54)
@@ -142,8 +143,8 @@ class BackgroundWatch:
 
 def inside_bars(brightest: NDArray[np.uint8]) -> tuple[int, int, int, int]:
     """Return top, bottom, left and right of what was ever brighter than a black bar."""
-    rows = np.flatnonzero(np.quantile(brightest, 0.9, axis=1) > 24)
-    columns = np.flatnonzero(np.quantile(brightest, 0.9, axis=0) > 24)
+    bright = brightest > 24
+    rows, columns = np.flatnonzero(bright.mean(1) > 0.1), np.flatnonzero(bright.mean(0) > 0.1)
     if len(rows) < 8 or len(columns) < 8:
         return 0, brightest.shape[0], 0, brightest.shape[1]
     return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
@@ -184,8 +185,13 @@ def _ground_move(
     before: NDArray[np.uint8], after: NDArray[np.uint8], mask: NDArray[np.uint8], rows: slice
 ) -> tuple[float, float]:
     """Return how the ground moves in some rows of the picture; NaN where too little of it agrees."""
+    # Only what lies about these rows is looked at: the whole picture takes as long as the background itself.
+    around = slice(max(rows.start - _GROUND_MARGIN_PX, 0), rows.stop + _GROUND_MARGIN_PX)
     band = np.zeros_like(mask)
     band[rows] = mask[rows]
+    before, after, band = before[around], after[around], band[around]
+    if min(band.shape) <= 2 * _GROUND_MARGIN_PX:
+        return np.nan, np.nan
     points = cv2.goodFeaturesToTrack(before, 60, 0.02, 6, mask=band)
     if points is None or len(points) < _MIN_GROUND:
         return np.nan, np.nan
