@@ -28,7 +28,8 @@ _GROUND_ROWS = (-0.1, 0.25)
 _GROUND_SHARE, _PARALLAX = 0.5, 0.15
 """It counts where it was followed in this share of the frames, and has gone this share of the picture's width farther
 than what is behind, or less far."""
-_GROUND_MARGIN_PX = 16
+_GROUND_MARGIN_PX = 64
+"""What the coarse levels of the flow see beyond the rows: with less, far moves are lost."""
 _BAR_PX = 6
 """So much inside a black bar's edge nothing is followed."""
 _THUMBNAIL = (96, 54)
@@ -190,7 +191,7 @@ def _ground_move(
     band = np.zeros_like(mask)
     band[rows] = mask[rows]
     before, after, band = before[around], after[around], band[around]
-    if min(band.shape) <= 2 * _GROUND_MARGIN_PX:
+    if min(band.shape) < 32:
         return np.nan, np.nan
     points = cv2.goodFeaturesToTrack(before, 60, 0.02, 6, mask=band)
     if points is None or len(points) < _MIN_GROUND:
