@@ -13,7 +13,7 @@ import textwrap
 from typing import Any, NamedTuple
 
 from video2reward.memory.errors import BadReward
-from video2reward.sim.reward_text import parse
+from video2reward.sim.reward_text import parse, tree_of
 
 _FENCE = re.compile(r"```[\w+-]*[^\S\n]*\n(.*?)```", re.DOTALL)
 _HEADED = re.compile(
@@ -118,7 +118,7 @@ class _Mended(ast.NodeTransformer):
     def visit_Name(self, node: ast.Name) -> Any:
         if node.id == "F":
             self.changed = True
-            return ast.parse("torch.nn.functional", mode="eval").body
+            return tree_of("torch.nn.functional").body[0].value
         return node
 
 

@@ -60,6 +60,9 @@ def write_candidates(
     if not proposed.drafts:
         disk.save_refused(names[0], author, proposed.failure)
         return names
+    # It brings torch, which parses Python while it is imported: that must not fall beside a thread that does so too.
+    from video2reward.sim import contract  # noqa: F401
+
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as pool:
         written = [
             pool.submit(_write, draft, target, attempt, disk, tools)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+import threading
 import warnings
 from pathlib import Path
 
@@ -16,6 +17,8 @@ from video2reward.memory.errors import BadReward
 MAX_CHARS = 40_000
 MAX_DEPTH = 80
 _MAX_RUN = 600
+_TRIES = 5
+_ONE_AT_A_TIME = threading.Lock()
 
 _TOKEN = re.compile(
     r"""(?P<text>(?P<prefix>[A-Za-z]{0,2})(?:'''(?:\\.|[^\\])*?'''|\"\"\"(?:\\.|[^\\])*?\"\"\"
@@ -44,6 +47,24 @@ def read_text(path: Path) -> str:
         raise BadReward(f"{path} cannot be read as text: {error}.", "Save it as UTF-8.") from None
 
 
+def tree_of(text: str) -> ast.Module:
+    """Return the syntax tree of Python text, in any thread. Raises what ast.parse raises.
+
+    Before Python 3.11.8 and 3.12.2 (gh-106905) all threads count the depth of their trees on one counter, and end in a
+    SystemError where the garbage collector lets another thread in between. So one of ours goes after the other; a
+    library that parses in its own thread is only waited for, by trying again.
+    """
+    with _ONE_AT_A_TIME, warnings.catch_warnings():
+        # What Python only warns of, as of 1if x else y, is no fault of ours to print.
+        warnings.simplefilter("ignore")
+        for _ in range(_TRIES - 1):
+            try:
+                return ast.parse(text)
+            except SystemError:
+                continue
+        return ast.parse(text)
+
+
 def parse(text: str, name: str = "the reward", first_line: int = 1) -> ast.Module:
     """Return a reward's syntax tree. Raises BadReward for whatever is no Python or too much of it.
 
@@ -58,10 +79,7 @@ def parse(text: str, name: str = "the reward", first_line: int = 1) -> ast.Modul
         raise BadReward(f"{name} names an encoding of its own; it is read as UTF-8.")
     _scan(text, name)
     try:
-        with warnings.catch_warnings():
-            # What Python only warns of, as of 1if x else y, is no fault of ours to print.
-            warnings.simplefilter("ignore")
-            tree = ast.parse(text)
+        tree = tree_of(text)
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", None)
         where = f" at line {line + first_line - 1}" if line else ""

@@ -19,7 +19,7 @@ from video2reward.memory.errors import BadReward
 from video2reward.memory.records import MotionTarget, RewardDraft, RewardProgram, RewardTerm, TrialReport
 from video2reward.sim.config import RobotConfig, robot_config, robot_title
 from video2reward.sim.guard_syntax import MAX_SERVES
-from video2reward.sim.reward_text import parse, read_text
+from video2reward.sim.reward_text import parse, read_text, tree_of
 
 if TYPE_CHECKING:
     from video2reward.sim.guard import Problem
@@ -94,7 +94,7 @@ def compose(draft: RewardDraft, target: MotionTarget) -> str:
     functions, used = [], set()
     for term in draft.terms:
         body = _checked_body(term)
-        names = {node.id for node in ast.walk(ast.parse(body)) if isinstance(node, ast.Name)}
+        names = {node.id for node in ast.walk(tree_of(body)) if isinstance(node, ast.Name)}
         used |= names
         # A term may not bear the name of the ready-made function that it calls.
         name = f"{term.name}_term" if term.name in library or term.name in names else term.name

@@ -40,6 +40,7 @@ from video2reward.sim.dry.values import (
     not_counted,
     number,
 )
+from video2reward.sim.reward_text import tree_of
 
 MATH = (
     "acos", "asin", "atan", "atan2", "ceil", "copysign", "cos", "cosh", "degrees", "e", "exp", "expm1", "fabs",
@@ -174,14 +175,14 @@ def read_contract() -> Contract:
     """Read the state's fields and the ready-made terms from the contract's files, without running them."""
     room = Path(__file__).parent.parent
     fields: dict[str, tuple[str, ...] | None] = {}
-    for node in ast.parse((room / "contract.py").read_text(encoding="utf-8")).body:
+    for node in tree_of((room / "contract.py").read_text(encoding="utf-8")).body:
         if isinstance(node, ast.ClassDef) and node.name == "RewardState":
             for item in node.body:
                 if isinstance(item, ast.AnnAssign) and isinstance(item.annotation, ast.Subscript):
                     kind, said = item.annotation.slice.elts
                     fields[item.target.id] = _shape_said(said.value) if ast.unparse(kind) == "Tensor" else None
     ready: dict[str, ReadyMade] = {}
-    for node in ast.parse((room / "terms.py").read_text(encoding="utf-8")).body:
+    for node in tree_of((room / "terms.py").read_text(encoding="utf-8")).body:
         if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
             words = [item.arg for item in node.args.kwonlyargs]
             needed = {w for w, default in zip(words, node.args.kw_defaults, strict=True) if default is None}
