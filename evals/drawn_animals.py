@@ -198,8 +198,8 @@ def _drawn(body: Body, gait: Gait, phase: float, camera: Camera) -> Canvas:
     for index, rod in enumerate(rods):
         radii = rod.radius_start * scale[index], rod.radius_end * scale[index + count]
         canvas.rod(screen[index], screen[index + count], *radii, rod.part, rod.flat)
-    for face in robot_trunk(body, now) if boxy else ():
-        canvas.face(camera.project(face)[0], TRUNK)
+    for part, face in robot_trunk(body, now) if boxy else ():
+        canvas.face(camera.project(face)[0], part)
     return canvas
 
 

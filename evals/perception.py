@@ -1,10 +1,11 @@
 """Measure the eyes against clips whose truth is known: `python -m video2reward.evals.perception`.
 
-Drawn animals are made on the spot (`--only drawn` needs nothing else); they are of the kind the embedded network was
-trained on. All other clips come from the folder V2R_CLIPS names. Rendered dogs run from pixels, with the embedded
-network, and from their true keypoints with 3 px of noise, a tenth of the points dropped and a tenth of the frames with
-left and right exchanged, over several seeds; people and real animals run from pixels. Of a real animal the stride
-frequency counts where it is not said to be unsure, and a gait that is not refused has to bear the right name.
+Drawn animals and a rendered Go1 are made on the spot (`--only drawn` and `--only robots` need nothing else); the drawn
+ones are of the kind the embedded network was trained on. All other clips come from the folder V2R_CLIPS names. Rendered
+dogs run from pixels, with the embedded network, and from their true keypoints with 3 px of noise, a tenth of the points
+dropped and a tenth of the frames with left and right exchanged, over several seeds; people and real animals run from
+pixels. Of a real animal the stride frequency counts where it is not said to be unsure, and a gait that is not refused
+has to bear the right name.
 """
 
 from __future__ import annotations
@@ -34,11 +35,13 @@ from video2reward.evals.clip_truth import (
 )
 from video2reward.evals.drawn_animals import HELD_OUT, write_animal
 from video2reward.evals.mocap import MocapTruth, mocap_keypoints, mocap_truth
+from video2reward.evals.robot_clips import write_robots
 from video2reward.memory.errors import V2RError
 from video2reward.memory.records import ClipDescription, GaitDescriptor
 from video2reward.tools.cycle import apart
 from video2reward.tools.describe import describe_clip
 
+TABLES = ("drawn", "robots", "pixels", "keypoints", "animals")
 NOISE_PX = 3.0
 DROPOUT = 0.1
 
@@ -111,6 +114,13 @@ def measure_drawn() -> Iterator[Row]:
         for animal in HELD_OUT:
             clip, truth = write_animal(Path(folder), animal)
             yield measure_clip(clip, Path(folder) / "out", None, animal.gait, truth, PIXEL_BOUNDS)
+
+
+def measure_robots() -> Iterator[Row]:
+    """Yield one row a gait of a Go1 that is rendered on the spot, seen in the pixels alone."""
+    with tempfile.TemporaryDirectory(prefix="video2reward-") as folder:
+        for clip, target, truth in write_robots(Path(folder)):
+            yield measure_clip(clip, Path(folder) / "out", None, target.gait, truth, PIXEL_BOUNDS)
 
 
 def measure_keypoints(clips: Path, seeds: int, swaps: float) -> Iterator[Row]:
@@ -227,12 +237,14 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=3, help="seeds of noise, drop-out and swaps for each rendered dog")
     parser.add_argument("--clips", type=Path, default=os.environ.get("V2R_CLIPS"), help="folder; V2R_CLIPS by default")
     parser.add_argument("--swaps", type=float, default=0.1, help="share of frames with left and right exchanged")
-    parser.add_argument("--only", choices=("drawn", "pixels", "keypoints", "animals"), help="one of the four tables")
+    parser.add_argument("--only", choices=TABLES, help="one of the tables")
     options = parser.parse_args()
     passed: list[bool] = []
     if options.only in (None, "drawn"):
         passed += _show("drawn animals, from pixels: errors against truth", measure_drawn())
-    if options.only != "drawn" and (not options.clips or not Path(options.clips).is_dir()):
+    if options.only in (None, "robots"):
+        passed += _show("a rendered Go1, from pixels: errors against truth", measure_robots())
+    if options.only not in ("drawn", "robots") and (not options.clips or not Path(options.clips).is_dir()):
         print("V2R_CLIPS does not name the folder of clips: only drawn animals can be measured.", file=sys.stderr)
         return 2
     clips = Path(options.clips or "")

@@ -5,6 +5,7 @@ Decoding, optical flow and the networks all release the interpreter's lock, so t
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from queue import Full, Queue
@@ -64,19 +65,20 @@ class _Raised:
 
 
 class Alongside(Generic[P]):
-    """Call a function in order on a thread of its own, at most one call behind; leaving the block waits for the last.
+    """Call a function in order on a thread of its own, at most `depth` calls behind; leaving the block waits for them.
 
-    What a call raises is raised by the next call, or on leaving.
+    What a call raises is raised by a later one, or on leaving.
     """
 
-    def __init__(self, function: Callable[P, object]) -> None:
+    def __init__(self, function: Callable[P, object], depth: int = 1) -> None:
         self._function = function
+        self._depth = depth
         self._pool = ThreadPoolExecutor(1)
-        self._last: Future[object] | None = None
+        self._waiting: deque[Future[object]] = deque()
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> None:
-        self._wait()
-        self._last = self._pool.submit(self._function, *args, **kwargs)
+        self._wait(self._depth - 1)
+        self._waiting.append(self._pool.submit(self._function, *args, **kwargs))
 
     def __enter__(self) -> Alongside[P]:
         return self
@@ -86,11 +88,11 @@ class Alongside(Generic[P]):
     ) -> None:
         try:
             if kind is None:
-                self._wait()
+                self._wait(0)
         finally:
-            self._pool.shutdown()
+            self._pool.shutdown(cancel_futures=True)
 
-    def _wait(self) -> None:
-        if self._last is not None:
-            last, self._last = self._last, None
-            last.result()
+    def _wait(self, most: int) -> None:
+        """Wait until at most so many calls are left."""
+        while len(self._waiting) > most:
+            self._waiting.popleft().result()

@@ -20,7 +20,7 @@ except ImportError as missing:  # the full build of OpenCV, which mediapipe brin
 
 WORK_SIDE_PX = 640
 """Optical flow is followed on pictures of at most this side."""
-_MIN_FEATURES = 12
+_FEATURES, _MIN_FEATURES = 120, 12
 _STILL_PX = 0.12
 _MIN_GROUND = 6
 _GROUND_ROWS = (-0.1, 0.25)
@@ -165,7 +165,7 @@ def _background_move(
 ) -> tuple[tuple[float, float], float]:
     """Return the background's move at the anchor, in pixels, and the share of features that agree (NaN: none)."""
     height, width = before.shape
-    points = cv2.goodFeaturesToTrack(before, 200, 0.01, 10, mask=mask)
+    points = cv2.goodFeaturesToTrack(before, _FEATURES, 0.01, 10, mask=mask)
     if points is None or len(points) < _MIN_FEATURES:
         return (0.0, 0.0), np.nan
     sources, targets = _followed(before, after, points)

@@ -6,7 +6,7 @@ the ground is y = 0.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -79,6 +79,12 @@ class Body:
     fore: Leg
     hind: Leg
     schematic: bool
+    headless: bool = False
+    """A robot whose trunk ends in a flat face."""
+    load: tuple[float, float, float] | None = None
+    """A box on a robot's back: where it begins and ends along it, and how high it is."""
+    panel: tuple[float, float, float, float] | None = None
+    """A strip on a robot's sides: where it begins and ends along them, and from the top down."""
 
 
 def random_body(rng: np.random.Generator) -> Body:
@@ -107,7 +113,7 @@ def random_body(rng: np.random.Generator) -> Body:
         )
     ]
     head = u(*ranges.head)
-    return Body(
+    body = Body(
         kind=kind,
         height=height,
         rump_drop=drop,
@@ -133,6 +139,51 @@ def random_body(rng: np.random.Generator) -> Body:
         fore=legs[0],
         hind=legs[1],
         schematic=schematic,
+    )
+    return _machine(rng, body) if robot and not schematic and rng.random() < 0.75 else body
+
+
+def _machine(rng: np.random.Generator, body: Body) -> Body:
+    """Give a robot what today's have: legs folded low under a box that overhangs them, knees back, ball feet, drums.
+
+    A Go1 stands 0.6 of its unfolded leg high; its hips are 0.38 m apart under a trunk of 0.65 m.
+    """
+    u = rng.uniform
+    overhang = u(0.0, 0.27)
+    depth = u(0.3, 0.7) * body.chest
+    # Half of them stand as low as a Go1, whose hips are 0.42 of the trunk's length above the ground.
+    height = body.height * (1 - 0.9 * overhang) * (u(0.75, 1.0) if rng.random() < 0.5 else 1.0)
+    hips = max(height - depth, 0.25)
+    bends = [(-1, -1), (1, 1), (-1, 1), (1, -1)][int(rng.choice(4, p=[0.6, 0.12, 0.18, 0.1]))]
+    unfolded, foot = hips * u(1.1, 1.8), u(0.02, 0.08)
+    upper = u(0.44, 0.54)
+    lengths = ((1 - foot) * upper * unfolded, (1 - foot) * (1 - upper) * unfolded, foot * unfolded)
+    thick = hips * u(0.7, 1.3)
+    knee = u(0.05, 0.1)
+    radii = (thick * u(0.08, 0.18), thick * knee, thick * u(0.03, 0.06), thick * u(0.03, 0.05), thick * u(0.035, 0.09))
+    legs = [
+        replace(leg, root=(x, hips), lengths=lengths, radii=radii, bend=bend, toe=0.0)
+        for leg, x, bend in (
+            (body.fore, 0.5 - overhang + u(-0.04, 0.04), bends[0]),
+            (body.hind, -0.5 + overhang + u(-0.04, 0.04), bends[1]),
+        )
+    ]
+    headless = rng.random() < 0.5
+    begins = u(0.0, 0.6)
+    return replace(
+        body,
+        height=hips + depth,
+        rump_drop=rng.normal(0, 0.01),
+        motor_radius=thick * u(0.14, 0.3) if rng.random() < 0.8 else 0.0,
+        fore=legs[0],
+        hind=legs[1],
+        headless=headless,
+        neck_length=0.0 if headless else body.neck_length,
+        head_length=u(0.03, 0.08) if headless else body.head_length,
+        neck_angle=rng.normal(0, 0.1) if headless else body.neck_angle,
+        head_angle=0.0 if headless else body.head_angle,
+        load=(begins, begins + u(0.15, 0.5), u(0.03, 0.25)) if rng.random() < 0.35 else None,
+        panel=(u(0.0, 0.3), u(0.6, 1.0), (top := u(0.05, 0.6)), top + u(0.1, 0.4)) if rng.random() < 0.4 else None,
     )
 
 

@@ -13,9 +13,12 @@ from video2reward.evals.quadnet.flesh import (
     FIRST_OTHER,
     HEAD,
     LEG_PARTS,
+    LOAD,
+    MOTOR,
     MUZZLE,
     NECK,
     NUM_PARTS,
+    PANEL,
     SHIRT,
     SHOE,
     SKIN,
@@ -71,6 +74,8 @@ def random_coat(rng: np.random.Generator, body: Body, ground_colour: Floats, ban
             colours[part] = coat_colour(rng)
     colours[EYE] = u(0, 40)
     colours[STRAP] = random_colour(rng, 0.3)
+    if body.kind == "robot" and not body.schematic:
+        _machine_colours(rng, colours, base, near_light, far_light)
     for part, colour in ((TROUSERS, None), (SHOE, None), (SHIRT, None), (SKIN, (200, 150, 120))):
         colours[part] = random_colour(rng, 0.5) if colour is None else np.array(colour) * u(0.4, 1.15)
     patch_colours = colours.copy()
@@ -94,6 +99,26 @@ def random_coat(rng: np.random.Generator, body: Body, ground_colour: Floats, ban
         outline=u(0.2, 0.8) if flat and rng.random() < 0.3 else 0.0,
         ragged=0.0 if flat or rng.random() < 0.6 else u(0.5, 1.5),
     )
+
+
+def _machine_colours(
+    rng: np.random.Generator, colours: Floats, base: Floats, near_light: float, far_light: float
+) -> None:
+    """Colour a robot's parts in place: drums, upper and lower legs and feet are often of another stuff each."""
+    for part in (MOTOR, LOAD, PANEL, HEAD, MUZZLE, NECK):
+        colours[part] = random_colour(rng, 0.5) if rng.random() < 0.7 else base * rng.uniform(0.5, 1.2)
+    if rng.random() < 0.35:
+        return
+    upper, lower, foot = (random_colour(rng, 0.6) for _ in range(3))
+    if rng.random() < 0.4:
+        lower = np.full(3, rng.uniform(10, 60), np.float32)
+    each = rng.random() < 0.2
+    for name, (first, second, third, ball) in LEG_PARTS.items():
+        light = near_light if name.startswith("near") else far_light
+        colours[first] = (upper if rng.random() < 0.97 else base) * light
+        colours[second] = colours[third] = lower * light
+        # Feet of four colours tell nobody which leg is which.
+        colours[ball] = (random_colour(rng, 0.0) if each else foot) * light
 
 
 def paint(canvas: Canvas, coat: Coat, shift_px: tuple[int, int]) -> tuple[Floats, Floats]:

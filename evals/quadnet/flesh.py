@@ -18,7 +18,7 @@ LEG_PARTS = {name: tuple(range(8 + 4 * index, 12 + 4 * index)) for index, name i
 FIRST_OTHER = 32  # parts from here on are not the subject's
 TROUSERS, SHOE, SHIRT, SKIN = 32, 33, 34, 35
 NUM_PARTS = 40
-STRAP = 24
+STRAP, MOTOR, LOAD, PANEL = 24, 25, 26, 27
 
 Point = tuple[float, float, float]
 
@@ -37,7 +37,8 @@ class Rod:
 
 def animal_rods(body: Body, points: dict[str, Point], arch: float) -> list[Rod]:
     """Return the rods of a body in the pose the points describe; `arch` bends the back up (trunk lengths)."""
-    rods = [*_trunk(body, points, arch), *_head(body, points), *_tail(body, points)]
+    head = [] if body.headless else _head(body, points)
+    rods = [*_trunk(body, points, arch), *head, *_tail(body, points)]
     for name in LEGS:
         side, end = name.split("_")
         hind = end == "hind"
@@ -49,8 +50,8 @@ def animal_rods(body: Body, points: dict[str, Point], arch: float) -> list[Rod]:
         toe = (d[0] + r[4] * leg.toe, d[1] + 0.1 * r[4], d[2])
         rods.append(Rod(d, toe, r[4], r[4] * 0.85, ids[3]))
         if body.motor_radius:
-            inner = (a[0], a[1], 0.4 * a[2])
-            rods.append(Rod(inner, a, body.motor_radius, body.motor_radius, ids[0]))
+            inner, outer = (a[0], a[1], 0.4 * a[2]), (a[0], a[1], 1.05 * a[2])
+            rods.append(Rod(inner, outer, body.motor_radius, body.motor_radius, MOTOR, 0.25))
     return rods
 
 
@@ -135,14 +136,31 @@ def _tail(body: Body, points: dict[str, Point]) -> list[Rod]:
     return rods
 
 
-def robot_trunk(body: Body, points: dict[str, Point]) -> list[NDArray[np.float64]]:
-    """Return the six faces (4, 3) of a box-shaped trunk, corners in an order the canvas takes as seen from outside."""
+def robot_trunk(body: Body, points: dict[str, Point]) -> list[tuple[int, NDArray[np.float64]]]:
+    """Return parts and faces (4, 3) of a box-shaped trunk and of what it bears, corners as seen from outside."""
     tail, withers = np.array(points["tail_base"]), np.array(points["withers"])
     ahead = withers - tail
     down = np.array([ahead[1], -ahead[0], 0.0]) * body.chest
     aside = np.array([0.0, 0.0, 0.35 * body.width])
-    corner = {
-        (i, j, k): tail + i * ahead + j * down + (2 * k - 1) * aside for i in (0, 1) for j in (0, 1) for k in (0, 1)
+    faces = [(TRUNK, face) for face in _box(tail, ahead, down, aside)]
+    if body.load:
+        start, end, tall = body.load
+        up = np.array([-ahead[1], ahead[0], 0.0]) * tall
+        box = _box(tail + start * ahead + up, (end - start) * ahead, -up, 0.8 * aside)
+        faces += [(LOAD, face) for face in box]
+    if body.panel:
+        start, end, top, bottom = body.panel
+        corner = tail + start * ahead + top * down
+        faces += [(PANEL, face) for face in _box(corner, (end - start) * ahead, (bottom - top) * down, 1.03 * aside)]
+    return faces
+
+
+def _box(
+    corner: NDArray[np.float64], ahead: NDArray[np.float64], down: NDArray[np.float64], aside: NDArray[np.float64]
+) -> list[NDArray[np.float64]]:
+    """Return the six faces (4, 3) of a box from its upper hind edge's middle on, as wide as twice `aside`."""
+    at = {
+        (i, j, k): corner + i * ahead + j * down + (2 * k - 1) * aside for i in (0, 1) for j in (0, 1) for k in (0, 1)
     }
     loops = (
         ((0, 0, 1), (1, 0, 1), (1, 1, 1), (0, 1, 1)),
@@ -152,7 +170,7 @@ def robot_trunk(body: Body, points: dict[str, Point]) -> list[NDArray[np.float64
         ((1, 0, 1), (1, 0, 0), (1, 1, 0), (1, 1, 1)),
         ((0, 0, 0), (0, 0, 1), (0, 1, 1), (0, 1, 0)),
     )
-    return [np.stack([corner[key] for key in loop]) for loop in loops]
+    return [np.stack([at[key] for key in loop]) for loop in loops]
 
 
 def walker_rods(height: float, x: float, z: float, phase: float) -> list[Rod]:

@@ -195,8 +195,8 @@ def _drawn(
             rod.radius_end * scale[index + count], rod.part, rod.flat,
         )  # fmt: skip
     if boxy:
-        for face in robot_trunk(body, now):
-            canvas.face(camera.project(face)[0], TRUNK_PART)
+        for part, face in robot_trunk(body, now):
+            canvas.face(camera.project(face)[0], part)
     return canvas, now, _shadow(scene, camera, rods) if scene.shadow is not None else None
 
 

@@ -57,3 +57,20 @@ def test_what_a_call_alongside_raises_is_raised() -> None:
 
     with pytest.raises(RuntimeError, match="not 1"), Alongside(refuse) as call:
         call(1)
+
+
+def test_calls_alongside_fall_behind_so_far_and_no_farther() -> None:
+    go_on, heard = threading.Event(), []
+
+    def late(number: int) -> None:
+        go_on.wait(5)
+        heard.append(number)
+
+    with Alongside(late, depth=3) as call:
+        for number in range(3):
+            call(number)  # none of them waits
+        assert heard == []
+        go_on.set()
+        call(3)
+        assert heard[:1] == [0]
+    assert heard == [0, 1, 2, 3]

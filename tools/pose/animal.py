@@ -30,6 +30,8 @@ _SHORT_SIDE_PX = 360
 _PLAIN_FACING = 0.12
 """Mean log-odds of a look: animals that were drawn or filmed plainly come to 0.14 and more."""
 _FOLLOWED = 0.15
+_FRAMES_BEHIND = 8
+"""The background may be followed so late: a look for the box takes as long as some frames of it."""
 _WAY = 1.5
 """Widths of the animal that it has to go for its way to tell where its head is."""
 _TRUNK = [
@@ -69,7 +71,7 @@ def see_animal(clip: Clip, choice: SubjectChoice, progress: Callable[[float], No
     finder = BoxFinder(network, clip.fps)
     background = BackgroundWatch()
     report = _part(progress, 0.2, 0.5)
-    with Alongside(background.add) as follow:
+    with Alongside(background.add, depth=_FRAMES_BEHIND) as follow:
         for frame in frames(clip, max_side_px=_side_px(clip)):
             box = moving[min(frame.index, len(moving) - 1)]
             follow(frame, box[None], box[:2] + box[2:] * (0.5, 1.0))

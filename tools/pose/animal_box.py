@@ -69,10 +69,9 @@ class BoxFinder:
         starts = [_grown(moving_px * frame.scale, factor) for factor in _GROWN]
         if self._last is not None:
             starts.append(self._last * frame.scale)
-        box, score = self._closed_in(frame.image, starts)
+        box, score, odds = self._closed_in(frame.image, starts)
         if score > SURE_BOX:
-            # In the box of this very frame: one that the animal is leaving tells which way it goes, not how it faces.
-            self._facing.append((frame.index, float(self._network.facing((frame.image,) * 3, box[None])[0])))
+            self._facing.append((frame.index, odds))
         self._frame_index.append(frame.index)
         self._boxes.append(box / frame.scale)
         self._scores.append(score)
@@ -80,19 +79,23 @@ class BoxFinder:
 
     def _closed_in(
         self, image: NDArray[np.uint8], starts: Sequence[NDArray[np.float64]]
-    ) -> tuple[NDArray[np.float64], float]:
-        boxes = np.array(starts)
-        best, best_score = np.full(4, np.nan), 0.0
-        for _ in range(2):
-            found, scores = self._network.raw((image, image, image), boxes, self.facing).boxes()
-            usable = np.isfinite(found).all(1) & (found[:, 2:].min(1) > 8)
-            if not usable.any():
-                break
-            top = int(np.argmax(np.where(usable, scores, -1)))
-            if scores[top] > best_score:
-                best, best_score = found[top], float(scores[top])
-            boxes = found[[top]]
-        return best, best_score
+    ) -> tuple[NDArray[np.float64], float, float]:
+        """Return the surest box (4,), its score, and the log-odds that the animal in it faces right."""
+        still = (image, image, image)
+        found, scores = self._network.raw(still, np.array(starts), self.facing).boxes()
+        usable = np.isfinite(found).all(1) & (found[:, 2:].min(1) > 8)
+        if not usable.any():
+            return np.full(4, np.nan), 0.0, 0.0
+        top = int(np.argmax(np.where(usable, scores, -1)))
+        box, score = found[top], float(scores[top])
+        # Both ways: the difference tells which way it faces, and the way it is taken to face a closer box.
+        raw = self._network.raw(still, np.tile(box, (2, 1)), np.array([1, -1]))
+        odds = 0.5 * float(raw.facing_odds[0] - raw.facing_odds[1])
+        closer, scores = raw.boxes()
+        way = 0 if self.facing > 0 else 1
+        if scores[way] > score and np.isfinite(closer[way]).all() and closer[way, 2:].min() > 8:
+            box, score = closer[way], float(scores[way])
+        return box, score, odds
 
     def result(self, segments: Sequence[slice], num_frames: int) -> tuple[NDArray[np.float64], float]:
         """Return the box in every frame, (T, 4) in pixels of the clip, and how surely an animal was seen, 0 to 1.
