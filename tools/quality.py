@@ -45,11 +45,12 @@ def assess(track: KeypointTrack, arrays: TrackArrays, gait: GaitDescriptor | Non
         refuse.append(failure or "no gait could be measured.")
         advice.append("Give a clip in which the whole subject walks, trots or runs steadily, seen from the side.")
     else:
+        strides = math.floor(10 * gait.num_strides) / 10  # 3.98 are not the 4.0 that are asked for
         if gait.num_strides < MIN_STRIDES:
-            refuse.append(f"only {gait.num_strides:.1f} strides can be seen; at least {MIN_STRIDES:.0f} are needed.")
+            refuse.append(f"only {strides:.1f} strides can be seen; at least {MIN_STRIDES:.0f} are needed.")
             advice.append("Film longer, or start the clip earlier.")
         elif gait.num_strides < 4:
-            warn.append(f"only {gait.num_strides:.1f} strides can be seen; the numbers rest on few of them.")
+            warn.append(f"only {strides:.1f} strides can be seen; the numbers rest on few of them.")
             advice.append("Four strides or more make the numbers surer.")
         if periodicity < MIN_PERIODICITY:
             refuse.append(f"the limbs repeat themselves too little ({periodicity:.0%}) to be a gait.")
