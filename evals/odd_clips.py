@@ -92,7 +92,7 @@ def describe_odd(kind: str, folder: Path) -> Outcome:
     handled = (
         exit_code in odd.right
         and one_sentence
-        and odd.must_say in said
+        and odd.must_say in said + printed
         and seconds < MAX_SECONDS
         and memory_mb < MAX_MEMORY_MB
     )
@@ -206,7 +206,7 @@ ODD_CLIPS = {
     "sound only": OddClip(_sound, (2,), "only sound"),
     "damaged midway": OddClip(_damaged, (0, 2)),
     "cut off mkv": OddClip(_cut_off, (2,), "cut off"),
-    "ten animals": OddClip(lambda folder: _without_points(folder, animals=10), (0, 2)),
+    "ten animals": OddClip(lambda folder: _without_points(folder, animals=10), (0, 2), "several animals"),
     "empty treadmill": OddClip(lambda folder: _without_points(folder, animals=0, belt=True), (2,)),
     "empty scene": OddClip(lambda folder: _without_points(folder, animals=0), (2,)),
     "cartoon": OddClip(lambda folder: _without_points(folder, flat=True), (0, 2)),

@@ -66,6 +66,8 @@ def see_subject(clip: Clip, choice: SubjectChoice, progress: Callable[[float], N
         who = "animal" if choice.kind == "animal" else "person and no animal"
         raise BadClip(f"no {who} was found in {clip.path}.", _CURE)
     notes = (*seen.points.notes, *((kind.reason,) if "followed" in kind.reason else ()))
+    if kind.animals > 1 and choice.box_px is None and choice.at_second is None:
+        notes += ("several animals are in view: what moves most is followed; --box x,y,w,h takes another",)
     return Seen(replace(seen.points, notes=notes), seen.background, seen.rhythm)
 
 
