@@ -7,6 +7,8 @@ right: which way it does is told by a number of its own, and pictures of one tha
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -14,6 +16,8 @@ from video2reward.tools.pose.quadnet import CHANNELS, NEAR_FAR_KEYPOINTS, PAIRS
 
 NUM_KEYPOINTS, NUM_CHANNELS = len(NEAR_FAR_KEYPOINTS), len(CHANNELS)
 STRIDE = 4
+OUTSIDE_WEIGHT = 0.3
+"""What it costs that a map points somewhere for a point that is outside, against a map that points wrongly."""
 _GREY = (0.299, 0.587, 0.114)
 
 
@@ -74,7 +78,9 @@ def _doubled(x: Tensor) -> Tensor:
 def losses(logits: Tensor, points: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
     """Return the cross-entropy of the heat maps against Gaussians at the points, and that of the outline.
 
-    `points` (N, 20, 3): x, y in input pixels and 1 where the point counts; `mask` (N, H/4, W/4) in [0, 1].
+    `points` (N, 20, 3): x, y in input pixels; 1 where the point is in the picture, 0 where it does not count, and -1
+    where it is outside: there the map shall point nowhere, so that a box about a part of an animal is not sure of
+    itself. `mask` (N, H/4, W/4) in [0, 1].
     """
     logits, points = logits.float(), _with_ordered(points)
     sigma = 1.1
@@ -84,9 +90,12 @@ def losses(logits: Tensor, points: Tensor, mask: Tensor) -> tuple[Tensor, Tensor
     across = torch.exp(-((along[1] - centre[..., 0:1]) ** 2) / (2 * sigma**2))
     target = (down[..., :, None] * across[..., None, :]).flatten(2)
     target = target / (target.sum(-1, keepdim=True) + 1e-6)
-    surprise = -(target * torch.log_softmax(logits[:, :NUM_CHANNELS].flatten(2), -1)).sum(-1) * points[..., 2]
+    log_share = torch.log_softmax(logits[:, :NUM_CHANNELS].flatten(2), -1)
+    seen, outside = points[..., 2].clamp(min=0), -points[..., 2].clamp(max=0)
+    surprise = -(target * log_share).sum(-1) * seen
+    pointed = (-log_share.mean(-1) - math.log(log_share.shape[-1])) * outside
     outline = functional.binary_cross_entropy_with_logits(logits[:, NUM_CHANNELS], mask)
-    return surprise.sum() / points[..., 2].sum().clamp(min=1), outline
+    return (surprise + OUTSIDE_WEIGHT * pointed).sum() / seen.sum().clamp(min=1), outline
 
 
 def _with_ordered(points: Tensor) -> Tensor:

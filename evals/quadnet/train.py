@@ -27,7 +27,7 @@ from video2reward.evals.quadnet.store import HELD_OUT, Ring, open_ring
 from video2reward.tools.pose.quadnet import NEAR_FAR_KEYPOINTS
 
 BATCH = 32
-LEFT_SHARE = 0.2
+LEFT_SHARE, PART_SHARE = 0.2, 0.2
 SIZES_PX = ((0.0, 96), (0.12, 128), (0.7, 160), (0.9, 192))
 LEARNING_RATE = 2.5e-3
 DRAWER_REST_S = 0.015  # each sample is trained on a few times: drawing needs no whole core
@@ -37,7 +37,10 @@ _WITHERS, _TAIL_BASE = (NEAR_FAR_KEYPOINTS.index(name) for name in ("withers", "
 
 @dataclass(frozen=True)
 class Batch:
-    """pictures (N, 5, R, R) in 0-255, points (N, 20, 3), masks (N, R/4, R/4) in [0, 1], facing (N,): 1 is right."""
+    """pictures (N, 5, R, R) in 0-255, points (N, 20, 3), masks (N, R/4, R/4) in [0, 1], facing (N,): 1 is right.
+
+    The third number of a point is 1 where it is in the picture, -1 where it is outside, and 0 where nothing is asked.
+    """
 
     pictures: torch.Tensor
     points: torch.Tensor
@@ -62,9 +65,13 @@ def make_batch(ring: Ring, places: NDArray[np.int64], size_px: int, rng: np.rand
         mirror = (1.0 if kept[_WITHERS, 0] > kept[_TAIL_BASE, 0] else -1.0) * (2 * right[row] - 1)
         aim = np.full(2, (PICTURE_PX - 1) / 2)
         if rng is not None:
-            scale *= rng.uniform(0.85, 1.3)
             angle = math.radians(rng.normal(0, 6))
-            aim = 0.5 * aim + 0.5 * kept[:, :2].mean(0) + rng.normal(0, 8, 2)
+            if rng.random() < PART_SHARE:  # a box about a part of it, so that it learns what a part looks like
+                scale *= rng.uniform(1.3, 2.4)
+                aim = kept[rng.integers(len(kept)), :2].astype(float)
+            else:
+                scale *= rng.uniform(0.85, 1.3)
+                aim = 0.5 * aim + 0.5 * kept[:, :2].mean(0) + rng.normal(0, 8, 2)
         cos, sin = math.cos(angle) * scale, math.sin(angle) * scale
         turn = np.array([[mirror * cos, -mirror * sin], [sin, cos]])
         move = np.full(2, (size_px - 1) / 2) - turn @ aim
@@ -81,7 +88,7 @@ def make_batch(ring: Ring, places: NDArray[np.int64], size_px: int, rng: np.rand
         masks[row] = cv2.warpAffine(ring.masks[place], np.column_stack([turn, shift]), (cells, cells)) / np.float32(255)
         points[row, :, :2] = kept[:, :2] @ turn.T + move
         inside = ((points[row, :, :2] > -1) & (points[row, :, :2] < size_px)).all(1)
-        points[row, :, 2] = kept[:, 2] * inside * right[row]
+        points[row, :, 2] = np.where((kept[:, 2] > 0) & inside, 1.0, -1.0) * right[row]
     tensor = torch.from_numpy(pictures).permute(0, 3, 1, 2).float()
     return Batch(tensor, torch.from_numpy(points), torch.from_numpy(masks), torch.from_numpy(right))
 

@@ -25,7 +25,7 @@ def share_on_mask(batch):
     hits = []
     for points, mask in zip(batch.points.numpy(), np.pad(batch.masks.numpy(), ((0, 0), (1, 1), (1, 1))), strict=True):
         for x, y, counts in points:
-            if counts:
+            if counts > 0:
                 column, row = int(x / STRIDE), int(y / STRIDE)
                 hits.append(mask[row : row + 3, column : column + 3].max() > 0.2)
     return np.mean(hits)
@@ -54,6 +54,25 @@ def test_samples_are_mirrored_to_face_right(ring):
     ahead = batch.points[:, WITHERS, 0] - batch.points[:, TAIL_BASE, 0]
     # A turn of a few degrees may swap the two of an animal that is seen from its end.
     assert ((ahead > -2) == (batch.facing > 0)).float().mean() > 0.9
+
+
+def test_points_outside_a_picture_are_known_to_be_so(ring):
+    batch = make_batch(ring, np.arange(ring.filled), 128, np.random.default_rng(2))
+    xy, told = batch.points[..., :2], batch.points[..., 2]
+    inside = ((xy > -1) & (xy < 128)).all(-1)
+    right = (batch.facing > 0)[:, None].expand_as(told)
+    assert (told[~inside & right] == -1).all() and (told[~right] == 0).all()
+    assert (told[inside & right] == 1).float().mean() > 0.95  # the rest lay outside the picture as it was drawn
+    assert (told == -1).float().mean() > 0.05
+
+
+def test_a_map_of_a_point_outside_shall_point_nowhere():
+    points = torch.zeros(1, len(NEAR_FAR_KEYPOINTS), 3)
+    points[:, 0, 2], points[:, 1, 2] = 1, -1
+    flat = torch.zeros(1, len(CHANNELS) + 1, 32, 32)
+    pointing = flat.clone()
+    pointing[:, 1, 16, 16] = 12.0
+    assert losses(pointing, points, torch.zeros(1, 32, 32))[0] > losses(flat, points, torch.zeros(1, 32, 32))[0] + 0.1
 
 
 def test_the_loss_is_lowest_where_the_maps_peak_at_the_truth():
