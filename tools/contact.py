@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 from video2reward.memory.records import Skeleton
 from video2reward.tools.body import Limb
 from video2reward.tools.cycle import PHASE_GRID, MeanCycle, Stride, apart, longest_arc, mean_cycle, turn
@@ -23,6 +24,11 @@ UNSEEN_CONTACT = 0.2
 """How sure a contact is that was not seen, or lies far from where the foot's way has the middle of its stance."""
 BRIDGE = 0.1
 """Holes in a contact of at most this share of a stride are noise: no foot swings that fast."""
+RISE = 0.3
+"""A foot that stays slow over the ground does not swing, however high it seems: what is seen of a paw jumps where the
+other leg passes. Up to this share of a stride is bridged by that."""
+ARC_ALONE = 0.3
+"""How far a leg's own arc tells when the middle of its stance is, against what its pair's arcs tell together."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +61,20 @@ class Going:
 
 @dataclass(frozen=True)
 class Contact:
-    """When in the stride a foot touches down and for what share of it it stays."""
+    """When in the stride a foot touches down and for what share of it it stays.
+
+    `way_middle` is the middle of the stance as the foot's way tells it, `middle_of_stance`.
+    """
 
     touchdown: float
     duty: float
     sure: float
+    way_middle: float = 0.0
+
+    @property
+    def later(self) -> float:
+        """How much later than its way tells the middle of this contact is, in strides."""
+        return (self.touchdown + self.duty / 2 - self.way_middle + 0.5) % 1.0 - 0.5
 
 
 def find_contact(limb: Limb, foot: FootCycle, going: Going) -> Contact:
@@ -85,27 +100,33 @@ def find_contact(limb: Limb, foot: FootCycle, going: Going) -> Contact:
     else:
         moving = np.hypot(sliding / CONTACT_SPEED, up_slope / CONTACT_RISE) / fastest
     height = (up - np.quantile(up, 0.05)) / going.leg_px
-    bridge = int(BRIDGE * len(PHASE_GRID))
-    arc = longest_arc((moving < 1) & (height < CONTACT_HEIGHT), bridge)
+    down = (moving < 1) & (height < CONTACT_HEIGHT)
+    if going.skeleton != "person":
+        down = _without_rises(down, sliding < CONTACT_SPEED * fastest)
+    arc = longest_arc(down, int(BRIDGE * len(PHASE_GRID)))
     if arc is None or not 0.08 < arc[1] < 0.95:
         low_share = float(np.clip((height < CONTACT_HEIGHT).mean(), 0.2, 0.8))
-        return Contact(turn(middle - low_share / 2), low_share, UNSEEN_CONTACT)
+        return Contact(turn(middle - low_share / 2), low_share, UNSEEN_CONTACT, middle)
     start, length = arc
-    return Contact(start, length, float(np.clip(1 - apart(start + length / 2, middle) / 0.15, UNSEEN_CONTACT, 1)))
+    sure = float(np.clip(1 - apart(start + length / 2, middle) / 0.15, UNSEEN_CONTACT, 1))
+    return Contact(start, length, sure, middle)
 
 
 def even_in_pairs(contacts: Mapping[str, Contact]) -> dict[str, Contact]:
-    """Give left and right of each pair the mean of their duties, about the middles of their stances as they were.
+    """Give left and right of each pair the mean of their duties, about middles of their stances that agree.
 
-    For feet seen by a network: its errors draw one stance out and cut another short, and of the middle of a stance
-    little is lost by that. The duties themselves are the same in symmetrical gaits (Hildebrand, 1989) and differ by a
-    few hundredths between the leading and the trailing leg of a dog's canter.
+    For feet seen by a network: its errors draw one stance out and cut another short. The duties themselves are the same
+    in symmetrical gaits (Hildebrand, 1989) and differ by a few hundredths between the leading and the trailing leg of a
+    dog's canter. When a foot is in the middle of its stance its way tells better than its contact does; how much later
+    the contact's middle is than that, as where feet land ahead of the hip, is much the same for both legs of a pair.
     """
     even = {}
     for limb, contact in contacts.items():
-        both = [contacts[name].duty for name in (limb[:-1] + "L", limb[:-1] + "R") if name in contacts]
-        duty = float(np.mean(both))
-        even[limb] = replace(contact, touchdown=turn(contact.touchdown + (contact.duty - duty) / 2), duty=duty)
+        pair = [contacts[name] for name in (limb[:-1] + "L", limb[:-1] + "R") if name in contacts]
+        duty = float(np.mean([one.duty for one in pair]))
+        together = float(np.mean([one.later for one in pair]))
+        later = ARC_ALONE * contact.later + (1 - ARC_ALONE) * together
+        even[limb] = replace(contact, touchdown=turn(contact.way_middle + later - duty / 2), duty=duty)
     return even
 
 
@@ -118,7 +139,8 @@ def contact_by_stance(foot: FootCycle, going: Going) -> Contact:
     way = float(np.ptp(foot.forward.at(PHASE_GRID)))
     ground = max(abs(going.ground_px_s), 1e-9)
     duty = float(np.clip(way * going.stride.frequency_hz / ground, 0.2, 0.75))
-    return Contact(turn(middle_of_stance(foot, going.direction) - duty / 2), duty, UNSEEN_CONTACT)
+    middle = middle_of_stance(foot, going.direction)
+    return Contact(turn(middle - duty / 2), duty, UNSEEN_CONTACT, middle)
 
 
 def backward_speed(foot: FootCycle, stride: Stride, direction: int = 1) -> float:
@@ -133,6 +155,18 @@ def middle_of_stance(foot: FootCycle, direction: int = 1) -> float:
     A foot that goes back at one speed and forward at another is odd about the middle of its stance, whatever its duty.
     """
     return turn(np.angle(foot.forward.fundamental) / (2 * np.pi) + 0.25 * direction)
+
+
+def _without_rises(down: NDArray[np.bool_], slow: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return `down`, a circle of cells, with its holes filled that are `slow` all along and not longer than RISE."""
+    if down.all() or not down.any():
+        return down
+    start = int(np.flatnonzero(down & ~np.roll(down, -1))[0]) + 1  # the first cell of a hole
+    ring, slow = np.roll(down, -start), np.roll(slow, -start)
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], (~ring).astype(np.int8), [0]])))
+    for first, last in zip(edges[::2], edges[1::2], strict=True):
+        ring[first:last] = last - first <= RISE * len(ring) and bool(slow[first:last].all())
+    return np.roll(ring, start)
 
 
 def _bounces(middle: float, trunk_up: MeanCycle) -> bool:

@@ -47,10 +47,18 @@ STANCE_SURE = 0.85
 """How far phases of the middles of stance are trusted, against those of touchdowns that were seen."""
 SIDE_BY_SIDE = 0.06
 """Two feet of a pair that fall so close together, in strides, can be taken for each other and little changes."""
+FAR_BEHIND, FOLLOWED_WELL = 0.5, 0.3
+"""A background of which less than the second share agrees, and that goes less than the first share of what the feet
+say, is far behind the ground: a camera that goes along leaves it where it is."""
 MIDWAY = 0.09
 """So near to a quarter of a stride after another foot, in strides, a foot falls midway between two."""
 AMBLE_FROUDE = 0.35
-"""Slower than this, a gait with a walk's footfalls is one: a network's paws tell its duty less well than its speed."""
+"""Slower than this, a gait with a walk's footfalls is one: a network's paws tell its duty less well than its speed. So
+is one whose contacts were not seen: an amble has to be."""
+BETWEEN = 0.3
+"""Footfalls so little nearer to one gait than to the next are between the two."""
+BOUND_FROUDE = 2.0
+"""Faster than this, what is neither plainly a bound nor a gallop is one: large animals hardly bound."""
 SIDES_PLAIN = 1.2
 """Above it near and far legs are told apart with odds of 8 to 1; between the two they are believed with a warning."""
 
@@ -132,9 +140,11 @@ def describe_gait(track: KeypointTrack, arrays: TrackArrays) -> GaitDescriptor:
     duty = {limb: contact.duty for limb, contact in contacts.items()}
     label, clear = gait_label(body.skeleton, phases, duty)
     assumed_m = ASSUMED_LEG_LENGTH_M[body.skeleton]
+    froude = (ground_px_s / leg_px) ** 2 * assumed_m / GRAVITY_M_S2
     if label == "amble" and track.sides_sure is not None:
-        slow = (ground_px_s / leg_px) ** 2 * assumed_m / GRAVITY_M_S2 < AMBLE_FROUDE
-        label = "walk" if slow else label
+        label = "walk" if froude < AMBLE_FROUDE or by_stance else label
+    elif track.sides_sure is not None and clear < BETWEEN:
+        label = _between(label, froude, duty)
 
     speed = speed_px_s / leg_px if travel != "on_the_spot" else 0.0
     periodic = float(np.mean([foot.forward.explained for foot in feet.values()]))
@@ -200,6 +210,19 @@ def _midway(phases: Mapping[str, float]) -> bool:
     return apart(2 * (phases["RL"] - phases["FL"]), 0.5) < 2 * MIDWAY
 
 
+def _between(label: GaitLabel, froude: float, duty: Mapping[str, float]) -> GaitLabel:
+    """Return the name of footfalls between two gaits, seen by the network, that speed and duty make the likelier one.
+
+    A foot that is down for more than half a slow stride walks, though its side's feet fall nearly together; who is fast
+    and brings the feet of a pair down one shortly after the other gallops.
+    """
+    if label == "pace" and froude < AMBLE_FROUDE and float(np.mean(list(duty.values()))) > 0.5:
+        return "walk"
+    if label == "bound" and froude > BOUND_FROUDE:
+        return "gallop"
+    return label
+
+
 def _diagonal(phases: Mapping[str, float]) -> bool:
     return _midway(phases) and apart(phases["RL"] - phases["FL"], 0.25) < MIDWAY
 
@@ -257,6 +280,9 @@ def _travel(
         largest = max(abs(speed_px_s), abs(belt_px_s), 0.2 * leg_px)
         agree = 1 - min(abs(speed_px_s - belt_px_s) / largest, 1.0)
         sure = (0.5 + 0.5 * agree) * min(1.0, track.camera_inlier_ratio / 0.5)
+        if abs(speed_px_s) < FAR_BEHIND * abs(belt_px_s) and track.camera_inlier_ratio < FOLLOWED_WELL:
+            notes.append("what could be followed lies far behind: the speed is that of the ground under the feet")
+            speed_px_s, sure = math.copysign(belt_px_s, speed_px_s), 0.4
     if abs(speed_px_s) < max(0.2 * leg_px, 0.25 * abs(belt_px_s)):
         return "on_the_spot", speed_px_s, sure
     return ("forward" if speed_px_s > 0 else "backward"), speed_px_s, sure

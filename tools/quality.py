@@ -26,6 +26,7 @@ _EDGE = 0.02
 _TURN_S = 1.0
 _FEWEST_IN_A_STRIDE = 4
 """With fewer pictures a second, their median is that of a moment and not of a stride."""
+_BETWEEN = 0.25
 MIN_RHYTHM = 0.12
 """How alike strides have to look in the pictures, at least."""
 _FEET = ("paw", "ankle", "heel", "toe")
@@ -84,6 +85,9 @@ def assess(track: KeypointTrack, arrays: TrackArrays, gait: GaitDescriptor | Non
                     f"a walking foot is down for more than half a stride, and {seen:.0%} was seen: duty is a guess."
                 )
                 advice.append("Film closer, with the ground under the feet in view.")
+            if gait.gait != "unknown" and gait.confidence["gait"] < _BETWEEN:
+                warn.append(f"the footfalls lie between those of two gaits: {gait.gait} is the likelier name.")
+                advice.append(f"Say what it does (--gait {gait.gait}), or film longer, from the side.")
             if doubt := doubt_about(track, gait):
                 warn.append(doubt)
                 advice.append(f"Say what it does (--gait {gait.gait}), or film from the side, all four legs in view.")

@@ -92,7 +92,7 @@ def see_animal(clip: Clip, choice: SubjectChoice, progress: Callable[[float], No
         half = replace(rhythm, frequency_hz=rhythm.frequency_hz / 2, phase=rhythm.phase / 2)
         rhythm = find_rhythm(looks, [rhythm.window], clip.fps, near_hz=half.frequency_hz) or half
     points = told_apart(
-        views.places_px, views.confidence, views.near_behind, anchor, side, rhythm, facing, network.name
+        views.places_px, views.confidence, views.near_behind, anchor, side, rhythm, facing, network.name, views.glimpses
     )
     if rhythm is not None and points.sides_sure is not None and points.sides_sure < SIDES_PLAIN:
         swings = watch_swings(clip, boxes, rhythm.window, facing, _side_px(clip))

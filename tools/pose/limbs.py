@@ -7,16 +7,18 @@ numbers is fitted to all frames at once: back at one speed for the stance, forwa
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, log_ndtr, ndtr, ndtri
 from video2reward.memory.records import QUADRUPED_KEYPOINTS
+from video2reward.tools.pose.in_front import seen_in_front
 from video2reward.tools.pose.nearer import stands_nearer
 from video2reward.tools.pose.points import PointSeries
 from video2reward.tools.pose.quadnet import NEAR_FAR_KEYPOINTS, PAIRS, to_left_right
-from video2reward.tools.pose.rhythm import Rhythm
+from video2reward.tools.pose.rhythm import Glimpse, Rhythm
 
 _BINS = 24
 _GRID = np.linspace(-0.6, 0.6, 97)
@@ -50,6 +52,7 @@ def told_apart(
     rhythm: Rhythm | None,
     facing: int,
     source: str,
+    glimpses: Sequence[Glimpse | None] | None = None,
 ) -> PointSeries:
     """Give the places (T, 32, 2) of the network's channels to left and right legs, within the rhythm's stretch.
 
@@ -73,6 +76,10 @@ def told_apart(
                 _identity(paths, near_behind[frames], bins, girdle),
                 _by_the_ground(paths[-1], places_px[frames], confidence[frames], rhythm.phase, girdle[-1], side_px),
             )
+            if glimpses is not None:
+                legs = _joints(paths, places_px[frames], confidence[frames], bins, girdle)
+                front = seen_in_front([glimpses[frame] for frame in frames], *legs, rhythm.phase, side_px)
+                odds = both_tell(odds, front)
             girdles_sure.append(abs(odds))
             if abs(odds) < _SURE_SIDE:
                 notes.append(f"which of the {what} legs is the near one is a guess ({abs(odds):.1f} standard errors)")
@@ -118,6 +125,23 @@ def _by_the_ground(
     channels = (np.where(ahead, behind + 1, behind), np.where(ahead, behind, behind + 1))
     one, other = ((places_px[rows, at, 1], confidence[rows, at] >= _SEEN) for at in channels)
     return stands_nearer((one[0], other[0]), (one[1], other[1]), (paths.one, paths.other), phase, side_px)
+
+
+def _joints(
+    paths: list[_PairPath], places_px: NDArray[np.float64], confidence: NDArray[np.float64], bins: NDArray[np.int64],
+    girdle: tuple[int, ...],
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:  # fmt: skip
+    """Return the joints (T, J, 2) of the first and of the other leg, NaN where they are not seen."""
+    rows = np.arange(len(bins))
+    legs: tuple[list[NDArray[np.float64]], list[NDArray[np.float64]]] = ([], [])
+    for pair, path in zip(girdle, paths, strict=True):
+        behind = len(NEAR_FAR_KEYPOINTS) + 2 * pair
+        ahead = (path.one > path.other)[bins]
+        for leg, first in zip(legs, (ahead, ~ahead), strict=True):
+            at = np.where(first, behind + 1, behind)
+            seen = confidence[rows, at] >= _SEEN
+            leg.append(np.where(seen[:, None], places_px[rows, at], np.nan))
+    return np.stack(legs[0], axis=1), np.stack(legs[1], axis=1)
 
 
 def _together(fore: float, hind: float) -> float:
