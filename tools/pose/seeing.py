@@ -23,7 +23,7 @@ from video2reward.tools.video import Frame, start_s
 
 _CURE = "Show where it is with --box x,y,w,h, or give its points with --keypoints FILE (COCO JSON, DeepLabCut CSV, …)."
 _STEADY = "Give a clip in which the whole subject walks, trots or runs steadily, seen from the side."
-MIN_ANIMAL_SURE = 0.22
+MIN_ANIMAL_SURE = 0.4
 
 
 @dataclass(frozen=True)
