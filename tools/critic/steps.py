@@ -68,8 +68,9 @@ def find_swings(rollout: Rollout, travel: Travel) -> Swings:
     on = np.flatnonzero(_edges(contact))
     # Lift-offs and touchdowns of one row alternate: the last lift-off before a touchdown is its own.
     before = np.searchsorted(off, on) - 1
-    whole = (before >= 0) & (off[np.maximum(before, 0)] // num_steps == on // num_steps)
-    on, off = on[whole], off[before[whole]]
+    on, off = on[before >= 0], off[before[before >= 0]]  # one that is in the air from the start has none
+    whole = off // num_steps == on // num_steps
+    on, off = on[whole], off[whole]
     row, land = on // num_steps, on % num_steps
     env, foot, lift = row // rollout.robot.num_feet, row % rollout.robot.num_feet, off % num_steps
     control = land // rollout.decimation

@@ -120,3 +120,12 @@ def test_a_doubled_foot_does_not_double_the_stride(scripted):
     """Autocorrelation over all feet together: the first peak near the highest is the stride, not the half-stride."""
     motion = replace(scripted.good("g1"), offsets=(0.0, 0.5), lift=(0.15, 0.1))
     assert measure(read_rollout(scripted.write(motion))).robot.stride_frequency_hz == pytest.approx(1.0, rel=0.02)
+
+
+def test_a_robot_that_lands_once_and_stands_takes_no_steps(scripted):
+    rollout = read_rollout(scripted.write(scripted.bad("go1")["stand still"]))
+    rollout.foot_contact[:] = True
+    rollout.foot_contact[:40] = False  # it is dropped, and no foot ever leaves the ground
+    measured = measure(rollout)
+    assert measured.robot.lifted_steps_hz == (0.0,) * 4
+    assert len(measured.swings.env) == 0
