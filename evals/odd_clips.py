@@ -87,12 +87,13 @@ def describe_odd(kind: str, folder: Path) -> Outcome:
         told = json.loads(printed)
         quality, gait = told["quality"], told["gait"]
         label = f"{gait['label']} {gait['stride_frequency_hz']:.2f} Hz" if gait else "no gait"
-        said = f"{quality['verdict']}: {label}. {' '.join(quality['reasons'])}"
+        notes = gait["notes"] if gait else []
+        said = " ".join([f"{quality['verdict']}: {label}.", *quality["reasons"], *notes])
     one_sentence = bool(said.strip()) and "Traceback" not in said
     handled = (
         exit_code in odd.right
         and one_sentence
-        and odd.must_say in said + printed
+        and odd.must_say in said
         and seconds < MAX_SECONDS
         and memory_mb < MAX_MEMORY_MB
     )

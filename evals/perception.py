@@ -38,6 +38,7 @@ from video2reward.evals.mocap import MocapTruth, mocap_keypoints, mocap_truth
 from video2reward.evals.robot_clips import write_robots
 from video2reward.memory.errors import V2RError
 from video2reward.memory.records import ClipDescription, GaitDescriptor
+from video2reward.sim.render import choose_gl
 from video2reward.tools.cycle import apart
 from video2reward.tools.describe import describe_clip
 
@@ -242,10 +243,17 @@ def main() -> int:
     passed: list[bool] = []
     if options.only in (None, "drawn"):
         passed += _show("drawn animals, from pixels: errors against truth", measure_drawn())
-    if options.only in (None, "robots"):
+    if options.only in (None, "robots") and choose_gl() is None:
+        print("No GL library renders here (install libegl1 and libgl1): the Go1 is left out.", file=sys.stderr)
+        if options.only:
+            return 2
+    elif options.only in (None, "robots"):
         passed += _show("a rendered Go1, from pixels: errors against truth", measure_robots())
     if options.only not in ("drawn", "robots") and (not options.clips or not Path(options.clips).is_dir()):
-        print("V2R_CLIPS does not name the folder of clips: only drawn animals can be measured.", file=sys.stderr)
+        print(
+            "V2R_CLIPS does not name the folder of clips: only what is made here can be measured.",
+            file=sys.stderr,
+        )
         return 2
     clips = Path(options.clips or "")
     if options.only in (None, "pixels"):

@@ -44,7 +44,7 @@ ROBOT_CLIPS = (
 
 def write_robots(folder: Path) -> list[tuple[Path, MotionTarget, MocapTruth]]:
     """Render all clips to `folder`, in a process of its own, and return them with what the robot does in them."""
-    subprocess.run([sys.executable, "-m", __name__, str(folder)], check=True, capture_output=True)
+    subprocess.run([sys.executable, "-m", __name__, str(folder)], check=True, stdout=subprocess.DEVNULL)
     targets = {case.name: case.target for case in synthetic_cases()}
     return [(_path(folder, clip), targets[clip.case], truth_of(targets[clip.case])) for clip in ROBOT_CLIPS]
 
@@ -94,7 +94,8 @@ def recording(target: MotionTarget, seconds: float) -> Recording:
 
 def main() -> None:
     """Write all clips to the folder that is named; GL has to be chosen before anything imports mujoco."""
-    use_gl()
+    if use_gl() is None:
+        sys.exit("No GL library renders here: install libegl1 and libgl1.")
     targets = {case.name: case.target for case in synthetic_cases()}
     for clip in ROBOT_CLIPS:
         rolled = recording(targets[clip.case], clip.seconds + 2 * _CONTROL_DT_S)

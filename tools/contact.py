@@ -69,7 +69,7 @@ class Contact:
     touchdown: float
     duty: float
     sure: float
-    way_middle: float = 0.0
+    way_middle: float
 
     @property
     def later(self) -> float:
@@ -86,7 +86,7 @@ def find_contact(limb: Limb, foot: FootCycle, going: Going) -> Contact:
     """
     middle = middle_of_stance(foot, going.direction)
     walker = going.skeleton == "person" and going.direction > 0 and not _bounces(middle, going.trunk_up)
-    if walker and (walking := _zeni(limb, foot, going)):
+    if walker and (walking := _zeni(limb, foot, going, middle)):
         return walking
     frequency = going.stride.frequency_hz
     forward_slope = foot.forward.slope(PHASE_GRID, frequency) + going.trunk_forward.slope(PHASE_GRID, frequency)
@@ -178,7 +178,7 @@ def _bounces(middle: float, trunk_up: MeanCycle) -> bool:
     return float(twice_a_stride.sum()) < 0
 
 
-def _zeni(limb: Limb, foot: FootCycle, going: Going) -> Contact | None:
+def _zeni(limb: Limb, foot: FootCycle, going: Going, middle: float) -> Contact | None:
     """Return the contact of a walk; None where it does not last about two thirds of the stride."""
     ends = []
     for points, extreme in ((limb.heel, np.argmax), (limb.toe, np.argmin)):
@@ -186,4 +186,4 @@ def _zeni(limb: Limb, foot: FootCycle, going: Going) -> Contact | None:
         cycle = mean_cycle(points[:, 0], going.stride.phase, going.num_harmonics) if known else foot.forward
         ends.append(float(PHASE_GRID[extreme(cycle.at(PHASE_GRID))]))
     duty = turn(ends[1] - ends[0])
-    return Contact(ends[0], duty, 0.9) if 0.52 <= duty < 0.85 else None
+    return Contact(ends[0], duty, 0.9, middle) if 0.52 <= duty < 0.85 else None

@@ -27,6 +27,7 @@ _TURN_S = 1.0
 _FEWEST_IN_A_STRIDE = 4
 """With fewer pictures a second, their median is that of a moment and not of a stride."""
 _BETWEEN = 0.25
+"""Below this confidence in its name, a gait lies between two."""
 MIN_RHYTHM = 0.12
 """How alike strides have to look in the pictures, at least."""
 _FEET = ("paw", "ankle", "heel", "toe")

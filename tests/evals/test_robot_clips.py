@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from video2reward.evals.gait_targets import synthetic_cases
-from video2reward.evals.robot_clips import ROBOT_CLIPS, recording, truth_of
+from video2reward.evals.robot_clips import ROBOT_CLIPS, recording, truth_of, write_robots
 from video2reward.sim.config import robot_config
+from video2reward.sim.render import choose_gl
+from video2reward.tools.cycle import apart
+from video2reward.tools.describe import describe_clip
 from video2reward.tools.gait_labels import gait_label
 
 TARGETS = {case.name: case.target for case in synthetic_cases()}
@@ -42,3 +47,16 @@ def test_feet_stand_still_when_the_truth_says_that_they_are_down(name: str) -> N
     assert np.abs(speed[standing]).mean() < 0.1 * target.speed_m_s
     assert np.abs(height[standing]).max() < 0.01
     assert height[np.abs(phase - (1 + duty) / 2) < 0.1].min() > 0.02
+
+
+@pytest.mark.slow
+def test_a_rendered_go1_is_named_from_its_pixels(tmp_path: Path) -> None:
+    if choose_gl() is None:
+        pytest.skip("NO GL RENDERS HERE: NO ROBOT IS SEEN IN PIXELS")
+    for clip, target, truth in write_robots(tmp_path):
+        _, description = describe_clip(clip, tmp_path / clip.stem)
+        gait = description.gait
+        assert gait is not None and gait.gait == target.gait, clip.stem
+        assert gait.stride_frequency_hz == pytest.approx(truth.stride_frequency_hz, rel=0.01)
+        off = [apart(gait.phase_offsets[limb], phase) for limb, phase in truth.phase_offsets.items()]
+        assert np.mean(off[1:]) < 0.06, clip.stem
